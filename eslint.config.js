@@ -1,0 +1,15 @@
+import js from '@eslint/js';
+import globals from 'globals';
+
+export default [
+  { ignores: ['build/', 'dist/', '.cache/'] },
+  js.configs.recommended,
+  { languageOptions: { globals: { ...globals.nodeBuiltin } } },
+  // What a browser knows too, and nothing of Node.
+  {
+    files: ['js/**'],
+    ignores: ['js/cli.js'],
+    languageOptions: { globals: globals['shared-node-browser'] },
+  },
+  { files: ['test/**/*.test.js'], languageOptions: { globals: globals.mocha } },
+];
