@@ -26,7 +26,7 @@ enum wasmalloc_state {
 /* One block, as the walk reports it. `address` is the payload: what malloc returned. */
 struct wasmalloc_block {
   void *address;
-  size_t size; /* bytes of the payload */
+  size_t size;  /* bytes of the payload */
   size_t state; /* an enum wasmalloc_state */
 };
 

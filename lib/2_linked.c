@@ -1,0 +1,231 @@
+/*
+ * 2_linked: one linked list of free blocks, sorted by address.
+ *
+ * What is new. Blocks are given back. A free block needs no payload, so its payload holds a link to
+ * the next free block; the list costs nothing. It is kept in the order of addresses:
+ *
+ *      free_list --------.              .--------------------------.
+ *                        v              |                          v
+ *      +------+---------++------+------+-------++------+---------++------+------+------++-----+
+ *      | used | payload || free | next |       || used | payload || free | next |      || end |
+ *      +------+---------++------+------+-------++------+---------++------+------+------++-----+
+ *                                                                           |
+ *                                                                           `--> NULL
+ *
+ *   - To allocate, take the first block in the list that is large enough (first fit) and split off
+ *     what is not needed, if that makes a block of its own.
+ *   - To release, find the two free blocks between which the block lies, and merge with either if
+ * it touches (coalesce).
+ *
+ * First fit in the order of addresses keeps the low end of the heap full and the large free blocks
+ * at its high end: of the simple policies it is the one that fragments least (Wilson, Johnstone,
+ * Neely and Boles, "Dynamic Storage Allocation: A Survey and Critical Review", 1995, section 3).
+ * Used blocks carry one word, the smallest block is two words: no general allocator needs less.
+ *
+ * Invariants: the list is strictly ascending; it holds all free blocks; no two of them touch.
+ *
+ * Cost: malloc and free walk the list: time in proportion to the number of free blocks.
+ *
+ * When to choose it: for a small heap with few blocks, where every byte of memory and of code
+ * counts.
+ */
+#include "allocator.h"
+#include "block.h"
+
+/* A free block, and the smallest block that there can be. */
+struct free_block {
+  size_t head;
+  struct free_block *next;
+};
+
+#define MINIMUM_BLOCK sizeof(struct free_block)
+
+/* What is left of a block that is larger than needed becomes a block of its own if it has at least
+ * this many bytes, a multiple of ALIGNMENT. Small remainders use every byte, but fill the list. */
+#ifndef LINKED_MINIMUM_REMAINDER
+#define LINKED_MINIMUM_REMAINDER MINIMUM_BLOCK
+#endif
+
+_Static_assert(MINIMUM_BLOCK == ALIGNMENT, "a block of every possible size can be free");
+_Static_assert(LINKED_MINIMUM_REMAINDER >= MINIMUM_BLOCK, "a remainder has to hold a link");
+
+static struct free_block *free_list;
+
+static inline struct block *as_block(struct free_block *block) {
+  return (struct block *)block;
+}
+
+/* Whether `second` begins where `first` ends. */
+static inline bool touches(struct free_block *first, void *second) {
+  return (void *)block_next(as_block(first)) == second;
+}
+
+/* The link behind which a block at `address` belongs: the last that is reached from a lower
+ * address. */
+NOT_INLINED static struct free_block **find_link(const void *address) {
+  struct free_block **link = &free_list;
+  while (*link && (const void *)*link < address)
+    link = &(*link)->next;
+  return link;
+}
+
+/* The block that holds the link, or NULL for the list's head. */
+static struct free_block *link_owner(struct free_block **link) {
+  return link == &free_list
+             ? NULL
+             : (struct free_block *)((char *)link - offsetof(struct free_block, next));
+}
+
+/* Puts a block of `size` bytes into the list and merges it with the free blocks that it touches. */
+NOT_INLINED static void insert(struct free_block *block, size_t size) {
+  struct free_block **link = find_link(block);
+  struct free_block *previous = link_owner(link);
+  struct free_block *next = *link;
+  block->head = size;
+  if (next && touches(block, next)) {
+    block->head += next->head;
+    next = next->next;
+  }
+  block->next = next;
+  if (previous && touches(previous, block)) {
+    previous->head += block->head;
+    previous->next = next;
+  } else {
+    *link = block;
+  }
+}
+
+/*
+ * Takes the block that *link leads to out of the list and makes its first `size` bytes a used
+ * block. The remainder stays in the list, in the same place.
+ */
+NOT_INLINED static struct block *take(struct free_block **link, size_t size) {
+  struct free_block *block = *link;
+  size_t remainder = block->head - size;
+  if (remainder >= LINKED_MINIMUM_REMAINDER) {
+    struct free_block *rest = (struct free_block *)block_at(as_block(block), size);
+    rest->head = remainder;
+    rest->next = block->next;
+    *link = rest;
+    block->head = size;
+  } else {
+    *link = block->next;
+  }
+  block->head |= USED;
+  return as_block(block);
+}
+
+/* Adds a block to the heap such that a free block of `size` bytes is at its end. `last` is the last
+ * block in the list, or NULL. */
+NOT_INLINED static bool grow(struct free_block *last, size_t size) {
+  size_t at_end = last && touches(last, heap_end_block()) ? last->head : 0;
+  struct block *block = heap_extend(size - at_end, size);
+  if (!block)
+    return false;
+  insert((struct free_block *)block, block_size(block));
+  return true;
+}
+
+static void *heap_allocate(size_t bytes) {
+  if (bytes > MAXIMUM_REQUEST)
+    return NULL;
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  for (;;) {
+    struct free_block **link = &free_list;
+    for (; *link; link = &(*link)->next)
+      if ((*link)->head >= size)
+        return block_payload(take(link, size));
+    if (!grow(link_owner(link), size))
+      return NULL;
+  }
+}
+
+static void heap_release(void *payload) {
+  struct block *block = payload_block(payload);
+  insert((struct free_block *)block, block_size(block));
+}
+
+/* Allocates more than needed and gives back what lies before the aligned address and behind the
+ * end. */
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  if (bytes > MAXIMUM_REQUEST || alignment > MAXIMUM_REQUEST - bytes)
+    return NULL;
+  char *payload = heap_allocate(bytes + alignment);
+  if (!payload)
+    return NULL;
+  struct block *block = payload_block(payload);
+  size_t skipped = -(size_t)payload & (alignment - 1);
+  if (skipped) {
+    struct block *aligned = block_at(block, skipped);
+    aligned->head = (block_size(block) - skipped) | USED;
+    insert((struct free_block *)block, skipped);
+    block = aligned;
+  }
+  heap_resize(block_payload(block), bytes);
+  return block_payload(block);
+}
+
+static bool heap_resize(void *payload, size_t bytes) {
+  if (bytes > MAXIMUM_REQUEST)
+    return false;
+  struct block *block = payload_block(payload);
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  size_t old = block_size(block);
+  if (size > old) {
+    /* Grow into the block behind, if it is free and, alone or with new memory, large enough. */
+    size_t missing = size - old;
+    struct free_block *next = (struct free_block *)block_next(block);
+    struct free_block **link = find_link(next);
+    bool at_end =
+        block_next(block) == heap_end_block() || (*link == next && touches(next, heap_end_block()));
+    if (at_end && heap.end == memory_break() && (*link != next || next->head < missing) &&
+        !grow(*link == next ? next : NULL, missing))
+      return false;
+    if (*link != next || next->head < missing)
+      return false;
+    block->head += block_size(take(link, missing));
+  } else if (old - size >= LINKED_MINIMUM_REMAINDER) {
+    block->head -= old - size;
+    insert((struct free_block *)block_next(block), old - size);
+  }
+  return true;
+}
+
+static size_t heap_payload_size(const void *payload) {
+  return block_size(payload_block(payload)) - WORD;
+}
+
+static bool heap_trim(size_t keep) {
+  struct free_block **link = &free_list;
+  while (*link && !touches(*link, heap_end_block()))
+    link = &(*link)->next;
+  struct free_block *last = *link;
+  if (!last || keep > last->head)
+    return false;
+  size_t surplus = last->head - ALIGN_UP(keep);
+  if (surplus == 0 || !heap_shrink(surplus))
+    return false;
+  if (surplus == last->head)
+    *link = NULL;
+  else
+    last->head -= surplus;
+  heap_end_block()->head = USED | PREVIOUS_USED;
+  return true;
+}
+
+static bool heap_next_block(struct wasmalloc_block *block) {
+  return block_walk(block);
+}
+
+static const void *heap_check(void) {
+  size_t free_blocks;
+  const void *broken = block_check(MINIMUM_BLOCK, &free_blocks);
+  if (broken)
+    return broken;
+  for (struct free_block *block = free_list; block; block = block->next) {
+    if (free_blocks-- == 0 || block_is_used(as_block(block)) ||
+        (block->next && (block->next <= block || touches(block, block->next))))
+      return block_payload(as_block(block));
+  }
+  return free_blocks == 0 ? NULL : (void *)-1;
+}

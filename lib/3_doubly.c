@@ -1,0 +1,93 @@
+/*
+ * 3_doubly: a doubly linked list of free blocks, with boundary tags.
+ *
+ * What is new. 2_linked walks its list on every free, to find the neighbours of the block. With
+ * boundary tags (boundary_tags.h, to be read first) the block itself leads to both of them, and
+ * since the list is doubly linked, a neighbour can be taken out of it without knowing where in the
+ * list it is. So the list needs no order, and free takes constant time.
+ *
+ *      list --> +------+------+----------+     +------+------+----------+
+ *               | free | next | previous | <-> | free | next | previous | <-> ... back to list
+ *               +------+------+----------+     +------+------+----------+
+ *
+ * The list is a ring through `list`, a free block of size 0, so that no end needs a case of its
+ * own.
+ *
+ * malloc takes the first block in the list that is large enough. A block that is released goes to
+ * the front, since a block of its size is likely to be asked for next, and it is still in the
+ * cache.
+ *
+ * Cost: free takes constant time; malloc time in proportion to the number of free blocks.
+ *
+ * When to choose it: to read it on the way to 4_bins; or where few blocks are free at a time.
+ */
+#include "boundary_tags.h"
+
+static struct free_block list = {0, &list, &list};
+
+static void free_list_insert(struct free_block *block) {
+  block->next = list.next;
+  block->previous = &list;
+  list.next->previous = block;
+  list.next = block;
+}
+
+static void free_list_remove(struct free_block *block) {
+  block->next->previous = block->previous;
+  block->previous->next = block->next;
+}
+
+/* A free block of at least `size` bytes, taken out of the list, or NULL. */
+static struct block *find(size_t size) {
+  for (struct free_block *block = list.next; block != &list; block = block->next) {
+    if (block->head >= size) { /* the flags below the size do not matter: it is a multiple of 8 */
+      free_list_remove(block);
+      return (struct block *)block;
+    }
+  }
+  return NULL;
+}
+
+static void *heap_allocate(size_t bytes) {
+  if (bytes > MAXIMUM_REQUEST)
+    return NULL;
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  struct block *block = find(size);
+  if (!block && !(block = grow_last_block(size)))
+    return NULL;
+  use_block(block, size, block_size(block));
+  return block_payload(block);
+}
+
+static void heap_release(void *payload) {
+  struct block *block = payload_block(payload);
+  release_block(block, block_size(block));
+}
+
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  return tags_allocate_aligned(alignment, bytes);
+}
+
+static bool heap_resize(void *payload, size_t bytes) {
+  return tags_resize(payload, bytes);
+}
+
+static size_t heap_payload_size(const void *payload) {
+  return tags_payload_size(payload);
+}
+
+static bool heap_trim(size_t keep) {
+  return tags_trim(keep);
+}
+
+static bool heap_next_block(struct wasmalloc_block *block) {
+  return block_walk(block);
+}
+
+static const void *heap_check(void) {
+  size_t listed = 0;
+  for (struct free_block *block = list.next; block != &list; block = block->next, ++listed)
+    if (block_is_used((struct block *)block) || block->next->previous != block)
+      return block_payload((struct block *)block);
+  return tags_check(listed);
+}

@@ -1,0 +1,46 @@
+/*
+ * The contract between an interface and an allocator.
+ *
+ * Each of 1_minimal.c ... 5_wasmalloc.c implements the functions below, and an interface
+ * (c_interface.c, word_interface.c) includes one of them. They are static, so that the compiler can
+ * merge an interface's function with the allocator's fast path.
+ *
+ * What every caller guarantees: a `payload` is an address that one of the allocating functions has
+ * returned and that has not been released since; only one thread at a time is inside.
+ */
+#ifndef WASMALLOC_ALLOCATOR_H
+#define WASMALLOC_ALLOCATOR_H
+
+#include "memory.h"
+#include "wasmalloc.h"
+
+/* Not every interface calls every function. */
+#define SOMETIMES_UNUSED __attribute__((unused))
+
+/* A new block with a payload of at least `bytes`, aligned to ALIGNMENT; `bytes` may be 0, which
+ * gives a block of its own all the same. NULL when there is no memory, or for more than
+ * PTRDIFF_MAX. */
+SOMETIMES_UNUSED static void *heap_allocate(size_t bytes);
+
+/* The same, aligned to `alignment`, which is a power of two. */
+SOMETIMES_UNUSED static void *heap_allocate_aligned(size_t alignment, size_t bytes);
+
+/* Changes the size of the payload where it stands, and says whether it could. If not, the block is
+ * as it was. The payload keeps its contents up to the smaller of the two sizes. */
+SOMETIMES_UNUSED static bool heap_resize(void *payload, size_t bytes);
+
+/* Gives the block back. */
+SOMETIMES_UNUSED static void heap_release(void *payload);
+
+/* How many bytes the payload really has: at least what was asked for. */
+SOMETIMES_UNUSED static size_t heap_payload_size(const void *payload);
+
+/* Gives memory at the end of the heap back to the memory layer, but for `keep` bytes. Returns
+ * whether there was any. */
+SOMETIMES_UNUSED static bool heap_trim(size_t keep);
+
+/* wasmalloc_next_block() and wasmalloc_check() of wasmalloc.h. */
+SOMETIMES_UNUSED static bool heap_next_block(struct wasmalloc_block *block);
+SOMETIMES_UNUSED static const void *heap_check(void);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * The block, the heap as a row of blocks, and how the heap grows. Shared by all five allocators.
+ *
+ * A block is a head of one word and a payload. The head holds the block's size in bytes, head
+ * included. Sizes are multiples of ALIGNMENT (8 on wasm32), so the low bits of the head are free to
+ * hold flags. The payload must be aligned, so the head stands one word before an aligned address:
+ *
+ *      ...4        ...8                                          ...4
+ *      +-----------+---------------------------------------------+-----------
+ *      | size  FPU | payload                                     | size  FPU ...
+ *      +-----------+---------------------------------------------+-----------
+ *      |<------------------------- size ------------------------>|
+ *
+ *      U  USED            the block belongs to the program
+ *      P  PREVIOUS_USED   so does the block before it (boundary_tags.h; elsewhere always set)
+ *      F  FOREIGN         the block is not ours (below)
+ *
+ * Following the sizes leads from the heap's first block over all others to the end, which is marked
+ * by a head of its own, of size 0:
+ *
+ *      heap.first                                                            heap.end
+ *      |                                                                            |
+ *      v                                                                            v
+ *      +----------+----------+--------------------+-------+---------+---------------+
+ *      | block    | block    | foreign            | block | block   | end: 0 | USED |
+ *      +----------+----------+--------------------+-------+---------+---------------+
+ *
+ * When the heap grows and the new memory continues the old one, the end's head becomes the head of
+ * a block that covers what is new. When somebody else has called sbrk() in between, it becomes the
+ * head of a foreign block, which covers their memory and is never touched.
+ *
+ * Invariants: the sizes lead exactly to the end; the end and foreign blocks are marked USED, so
+ * that nothing is ever merged with them.
+ */
+#ifndef WASMALLOC_BLOCK_H
+#define WASMALLOC_BLOCK_H
+
+#include "allocator.h"
+
+#define WORD sizeof(size_t)
+
+/* For what is called from several places or rarely: keeps the code small and the fast paths short.
+ */
+#define NOT_INLINED __attribute__((noinline))
+
+enum { USED = 1, PREVIOUS_USED = 2, FOREIGN = 4, FLAGS = USED | PREVIOUS_USED | FOREIGN };
+
+_Static_assert(FLAGS < ALIGNMENT, "the flags lie below the size");
+
+struct block {
+  size_t head;
+};
+
+static struct {
+  char *first;      /* the first block, or NULL before the first growth */
+  char *end;        /* the address after the end's head; aligned */
+  size_t peak_size; /* the largest that the heap was before it was trimmed */
+} heap;
+
+static inline size_t block_size(const struct block *block) {
+  return block->head & ~(size_t)FLAGS;
+}
+
+static inline bool block_is_used(const struct block *block) {
+  return block->head & USED;
+}
+
+static inline void *block_payload(struct block *block) {
+  return (char *)block + WORD;
+}
+
+static inline struct block *payload_block(const void *payload) {
+  return (struct block *)((char *)payload - WORD);
+}
+
+/* The block that begins `bytes` after this one does. */
+static inline struct block *block_at(struct block *block, size_t bytes) {
+  return (struct block *)((char *)block + bytes);
+}
+
+static inline struct block *block_next(struct block *block) {
+  return block_at(block, block_size(block));
+}
+
+static inline struct block *heap_end_block(void) {
+  return (struct block *)(heap.end - WORD);
+}
+
+/* The largest request that any function serves, and the size of a block for a request. */
+#define MAXIMUM_REQUEST ((size_t)PTRDIFF_MAX)
+
+static inline size_t block_size_for(size_t bytes, size_t minimum) {
+  size_t size = ALIGN_UP(bytes + WORD);
+  return size > minimum ? size : minimum;
+}
+
+/*
+ * Grows the heap by a block of `size` bytes, or of `more` if the new memory continues the old one
+ * (an allocator that has a free block at the end needs only what is missing). Returns the block,
+ * marked used and in no list, or NULL.
+ */
+static struct block *heap_extend_exactly(size_t more, size_t size) {
+  char *start = memory_extend(heap.end, more, size + ALIGNMENT);
+  if (!start)
+    return NULL;
+
+  struct block *block;
+  if (start == heap.end) {
+    block = heap_end_block();
+    size = more;
+  } else {
+    /* A new part: its first head stands one word behind its start, its end one word before its end,
+     * which is what the ALIGNMENT above was for. */
+    block = (struct block *)(start + WORD);
+    block->head = PREVIOUS_USED;
+    if (heap.first) {
+      struct block *end = heap_end_block();
+      end->head |= (size_t)((char *)block - (char *)end) | FOREIGN;
+    } else {
+      heap.first = (char *)block;
+    }
+  }
+  block->head |= size | USED;
+  heap.end = (char *)block + size + WORD;
+  heap_end_block()->head = USED | PREVIOUS_USED;
+  return block;
+}
+
+/*
+ * The same for at least so many bytes. So that not every small request has to come here the heap
+ * grows by 1/32 or more; but never by more than needed if linear memory would have to grow for
+ * that.
+ */
+SOMETIMES_UNUSED NOT_INLINED static struct block *heap_extend(size_t more, size_t size) {
+  size_t comfortable = ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 1024);
+  if (more < comfortable && comfortable + ALIGNMENT < memory_room()) {
+    more = comfortable;
+    if (size < more)
+      size = more;
+  }
+  return heap_extend_exactly(more, size);
+}
+
+/*
+ * Lowers the end of the heap by `bytes`, the tail of the last block, which is free and keeps the
+ * rest, if the heap's end is the break. The last block's own head is the caller's to mend.
+ */
+SOMETIMES_UNUSED static bool heap_shrink(size_t bytes) {
+  size_t size = (size_t)(heap.end - heap.first);
+  if (!memory_withdraw(heap.end, bytes))
+    return false;
+  if (size > heap.peak_size)
+    heap.peak_size = size;
+  heap.end -= bytes;
+  return true;
+}
+
+/* ---- the walk ---- */
+
+static size_t block_state(const struct block *block) {
+  if (block->head & FOREIGN)
+    return WASMALLOC_FOREIGN;
+  return block_is_used(block) ? WASMALLOC_USED : WASMALLOC_FREE;
+}
+
+/* heap_next_block() for a heap that is nothing but a row of blocks. */
+static bool block_walk(struct wasmalloc_block *walk) {
+  struct block *block =
+      walk->address ? block_next(payload_block(walk->address)) : (struct block *)(void *)heap.first;
+  if (!block || block == heap_end_block())
+    return false;
+  walk->address = block_payload(block);
+  walk->size = block_size(block) - WORD;
+  walk->state = block_state(block);
+  return true;
+}
+
+/*
+ * The checks that hold for every row of blocks: sizes are multiples of ALIGNMENT, no smaller than
+ * `minimum`, and lead to the end. Counts the free blocks, for comparison with an allocator's lists.
+ * Returns NULL, or the payload of the first block that is broken.
+ */
+static const void *block_check(size_t minimum, size_t *free_blocks) {
+  *free_blocks = 0;
+  if (!heap.first)
+    return NULL;
+  struct block *end = heap_end_block();
+  for (struct block *block = (struct block *)(void *)heap.first; block != end;
+       block = block_next(block)) {
+    size_t size = block_size(block);
+    if (size % ALIGNMENT != 0 || size < minimum || size > (size_t)((char *)end - (char *)block))
+      return block_payload(block);
+    if (!block_is_used(block))
+      ++*free_blocks;
+  }
+  return block_size(end) == 0 && block_is_used(end) ? NULL : block_payload(end);
+}
+
+#endif

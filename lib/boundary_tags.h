@@ -1,0 +1,227 @@
+/*
+ * Boundary tags: how a block finds the neighbour before it. Shared by 3_doubly, 4_bins and
+ * 5_wasmalloc.
+ *
+ * The size in a block's head leads to the next block. To get to the previous one as quickly, a free
+ * block repeats its size in its last word, right before the head of its neighbour (Knuth, "The Art
+ * of Computer Programming", vol. 1, section 2.5, algorithm C). A used block does not: the
+ * neighbour's flag PREVIOUS_USED says that there is nothing to read, and the word belongs to the
+ * payload (as in Lea's dlmalloc).
+ *
+ *      used                                   free
+ *      +------------+-----------------------+ +------------+------+----------+-----+------+
+ *      | size  U=1  | payload               | | size  U=0  | next | previous | ... | size |
+ *      |            |                       | |      P=1   |      |          |     |      |
+ *      +------------+-----------------------+ +------------+------+----------+-----+------+
+ *                                               ^                                  ^
+ *                    P of the block behind is 1 |       P of the block behind is 0 |
+ *
+ * So a free block has four words at least, and that is the smallest block there is: a used block of
+ * that size has a payload of three words.
+ *
+ * An allocator supplies the free lists by two functions, and gets the rest from here.
+ *
+ * Invariants: a block's P says whether the block before it is used; no two free blocks are
+ * neighbours (so P of a free block is always 1); every free block is in the lists.
+ */
+#ifndef WASMALLOC_BOUNDARY_TAGS_H
+#define WASMALLOC_BOUNDARY_TAGS_H
+
+#include "allocator.h"
+#include "block.h"
+
+struct free_block {
+  size_t head;
+  struct free_block *next;
+  struct free_block *previous;
+};
+
+#define MINIMUM_BLOCK (4 * WORD)
+
+/* From the allocator: puts a free block, whose size is in its head, into the lists; takes it out.
+ */
+static void free_list_insert(struct free_block *block);
+static void free_list_remove(struct free_block *block);
+
+/* ---- tags ---- */
+
+static inline bool previous_is_used(const struct block *block) {
+  return block->head & PREVIOUS_USED;
+}
+
+/* The tag at the end of the block before this one, which is free. */
+static inline size_t *previous_tag(struct block *block) {
+  return (size_t *)block - 1;
+}
+
+/* The block before this one, which is free. */
+static inline struct block *block_previous(struct block *block) {
+  return (struct block *)((char *)block - *previous_tag(block));
+}
+
+/* Makes `size` bytes at `block` a free block in the lists. Its neighbours are used. */
+NOT_INLINED static void make_free(struct block *block, size_t size) {
+  block->head = size | PREVIOUS_USED;
+  struct block *next = block_at(block, size);
+  next->head &= ~(size_t)PREVIOUS_USED;
+  *previous_tag(next) = size;
+  free_list_insert((struct free_block *)block);
+}
+
+/* Makes `size` bytes at `block`, which are in no list, free. Neighbours that are free are merged
+ * with them: that the tags lead to both at once is what they are for. */
+NOT_INLINED static void release_block(struct block *block, size_t size) {
+  struct block *next = block_at(block, size);
+  if (!block_is_used(next)) {
+    free_list_remove((struct free_block *)next);
+    size += block_size(next);
+  }
+  if (!previous_is_used(block)) {
+    block = block_previous(block);
+    free_list_remove((struct free_block *)block);
+    size += block_size(block);
+  }
+  make_free(block, size);
+}
+
+/* Makes the first `size` bytes of a stretch of `available` bytes, which begins at `block` and is in
+ * no list, a used block; what is left is free if it makes a block, and is part of the used one if
+ * not. */
+NOT_INLINED static void use_block(struct block *block, size_t size, size_t available) {
+  size_t remainder = available - size;
+  if (remainder < MINIMUM_BLOCK) {
+    size = available;
+    block_at(block, size)->head |= PREVIOUS_USED;
+  } else {
+    make_free(block_at(block, size), remainder);
+  }
+  block->head = size | USED | (block->head & PREVIOUS_USED);
+}
+
+/* The size of the free block at the end of the heap, or 0 when the last block is used. */
+static size_t last_free_size(void) {
+  return heap.end && !previous_is_used(heap_end_block()) ? *previous_tag(heap_end_block()) : 0;
+}
+
+/* Grows the heap until the free block at its end has `size` bytes at least. Returns that block,
+ * taken out of the lists, or NULL. */
+NOT_INLINED static struct block *grow_last_block(size_t size) {
+  struct block *block = heap_extend(size - last_free_size(), size);
+  if (!block)
+    return NULL;
+  if (!previous_is_used(block)) {
+    size_t added = block_size(block);
+    block = block_previous(block);
+    free_list_remove((struct free_block *)block);
+    block->head += added;
+  }
+  return block;
+}
+
+/* ---- parts of the contract (allocator.h) that follow from the tags alone ---- */
+
+/* Allocates more than needed and gives back what lies before the aligned address and behind the
+ * end. */
+static void *tags_allocate_aligned(size_t alignment, size_t bytes) {
+  if (alignment <= ALIGNMENT)
+    return heap_allocate(bytes);
+  if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
+    return NULL;
+  /* The bytes that are skipped must make a block: there may be one alignment more of them. */
+  char *payload = heap_allocate(bytes + alignment + MINIMUM_BLOCK);
+  if (!payload)
+    return NULL;
+  struct block *block = payload_block(payload);
+  size_t skipped = -(size_t)payload & (alignment - 1);
+  if (skipped) {
+    if (skipped < MINIMUM_BLOCK)
+      skipped += alignment;
+    struct block *aligned = block_at(block, skipped);
+    aligned->head = (block_size(block) - skipped) | USED | PREVIOUS_USED;
+    release_block(block, skipped);
+    block = aligned;
+  }
+  heap_resize(block_payload(block), bytes);
+  return block_payload(block);
+}
+
+static bool tags_resize(void *payload, size_t bytes) {
+  if (bytes > MAXIMUM_REQUEST)
+    return false;
+  struct block *block = payload_block(payload);
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  size_t available = block_size(block);
+  struct block *next = block_next(block);
+  if (size > available) {
+    size_t behind = block_is_used(next) ? 0 : block_size(next);
+    if (available + behind < size) {
+      /* New memory helps if all that lies between here and the end of the heap is free. */
+      if (block_at(next, behind) != heap_end_block() || heap.end != memory_break())
+        return false;
+      struct block *last = grow_last_block(size - available);
+      if (!last)
+        return false;
+      behind = block_size(last);
+      if (last != next) {
+        /* Another thread has called sbrk() in between: a new part of the heap, no continuation. */
+        release_block(last, behind);
+        return false;
+      }
+    } else {
+      free_list_remove((struct free_block *)next);
+    }
+    use_block(block, size, available + behind);
+  } else if (available - size >= MINIMUM_BLOCK) {
+    block->head -= available - size;
+    struct block *rest = block_next(block);
+    rest->head = USED | PREVIOUS_USED;
+    release_block(rest, available - size);
+  }
+  return true;
+}
+
+static size_t tags_payload_size(const void *payload) {
+  return block_size(payload_block(payload)) - WORD;
+}
+
+static bool tags_trim(size_t keep) {
+  size_t last = last_free_size();
+  if (keep > last)
+    return false;
+  size_t kept = ALIGN_UP(keep);
+  if (kept && kept < MINIMUM_BLOCK)
+    kept = MINIMUM_BLOCK;
+  if (kept >= last)
+    return false;
+  struct block *block = block_previous(heap_end_block());
+  if (!heap_shrink(last - kept))
+    return false;
+  free_list_remove((struct free_block *)block);
+  heap_end_block()->head = USED | PREVIOUS_USED;
+  if (kept)
+    make_free(block, kept);
+  return true;
+}
+
+/* Checks the row of blocks and its tags; `listed` is the number of blocks in the free lists. */
+static const void *tags_check(size_t listed) {
+  size_t free_blocks;
+  const void *broken = block_check(MINIMUM_BLOCK, &free_blocks);
+  if (broken)
+    return broken;
+  if (!heap.first)
+    return NULL;
+  bool used = true;
+  for (struct block *block = (struct block *)(void *)heap.first;; block = block_next(block)) {
+    if (previous_is_used(block) != used || (!used && !block_is_used(block)))
+      return block_payload(block);
+    if (block == heap_end_block())
+      break;
+    used = block_is_used(block);
+    if (!used && *previous_tag(block_next(block)) != block_size(block))
+      return block_payload(block);
+  }
+  return free_blocks == listed ? NULL : (void *)-1;
+}
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * Statistics, made by a walk over all blocks: the same for every allocator.
+ */
+#ifndef WASMALLOC_INSPECT_H
+#define WASMALLOC_INSPECT_H
+
+#include "allocator.h"
+#include "block.h"
+
+/* Invariant of the result: heap_size = used_size + free_size + overhead_size, to the byte. */
+static void inspect(struct wasmalloc_statistics *statistics) {
+  struct wasmalloc_block block = {0};
+  *statistics = (struct wasmalloc_statistics){0};
+  size_t foreign_size = 0;
+  while (heap_next_block(&block)) {
+    switch (block.state) {
+    case WASMALLOC_FREE:
+      ++statistics->free_blocks;
+      statistics->free_size += block.size;
+      if (block.size > statistics->largest_free)
+        statistics->largest_free = block.size;
+      break;
+    case WASMALLOC_USED:
+      ++statistics->used_blocks;
+      statistics->used_size += block.size;
+      break;
+    case WASMALLOC_FOREIGN:
+      foreign_size += block.size;
+      break;
+    default:
+      break;
+    }
+  }
+  size_t size = (size_t)(heap.end - heap.first);
+  size_t peak = size > heap.peak_size ? size : heap.peak_size;
+  statistics->heap_size = size - foreign_size;
+  statistics->peak_size = peak - foreign_size;
+  statistics->overhead_size = statistics->heap_size - statistics->used_size - statistics->free_size;
+}
+
+#endif

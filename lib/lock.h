@@ -1,0 +1,87 @@
+/*
+ * The one lock that guards the heap of a program with threads. Without threads it is nothing.
+ *
+ * The lock is Drepper's mutex of three states ("Futexes Are Tricky", 2011, section 6):
+ *
+ *      0 free     1 held     2 held, and somebody may be waiting
+ *
+ * A thread that finds it held spins for a while, since a call of malloc is shorter than the way
+ * into the engine and back, and then waits; but a browser's main thread is not allowed to wait, so
+ * it goes on spinning. That always ends: whoever holds the lock never waits for another thread.
+ */
+#ifndef WASMALLOC_LOCK_H
+#define WASMALLOC_LOCK_H
+
+#if defined(__EMSCRIPTEN_SHARED_MEMORY__) || defined(WASMALLOC_THREADS)
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#ifdef __EMSCRIPTEN_SHARED_MEMORY__
+
+#ifdef __EMSCRIPTEN_PTHREADS__
+/* Emscripten's: false on a browser's main thread, in an audio worklet, and before the thread is set
+ * up. */
+int _emscripten_thread_supports_atomics_wait(void);
+#else
+/* A Wasm Worker has no thread state that could be asked: spin. */
+#define _emscripten_thread_supports_atomics_wait() 0
+#endif
+
+/* Waits until *lock is not 2, at most a millisecond: a wake-up can never be missed for good. */
+static void wait_for_lock(atomic_int *lock) {
+  if (_emscripten_thread_supports_atomics_wait())
+    __builtin_wasm_memory_atomic_wait32((int *)lock, 2, 1000000);
+}
+
+static void wake_one(atomic_int *lock) {
+  __builtin_wasm_memory_atomic_notify((int *)lock, 1);
+}
+
+#else /* the development machine */
+
+#include <sched.h>
+
+static void wait_for_lock(atomic_int *lock) {
+  (void)lock;
+  sched_yield();
+}
+
+static void wake_one(atomic_int *lock) {
+  (void)lock;
+}
+
+#endif
+
+static atomic_int heap_lock_state;
+
+__attribute__((noinline, cold)) static void heap_lock_slowly(void) {
+  for (int spins = 0; spins < 200; ++spins) {
+    int expected = 0;
+    if (atomic_load_explicit(&heap_lock_state, memory_order_relaxed) == 0 &&
+        atomic_compare_exchange_strong(&heap_lock_state, &expected, 1))
+      return;
+  }
+  while (atomic_exchange(&heap_lock_state, 2) != 0)
+    wait_for_lock(&heap_lock_state);
+}
+
+static inline void heap_lock(void) {
+  int expected = 0;
+  if (!atomic_compare_exchange_strong(&heap_lock_state, &expected, 1))
+    heap_lock_slowly();
+}
+
+static inline void heap_unlock(void) {
+  if (atomic_exchange(&heap_lock_state, 0) == 2)
+    wake_one(&heap_lock_state);
+}
+
+#else
+
+static inline void heap_lock(void) {}
+static inline void heap_unlock(void) {}
+
+#endif
+
+#endif
