@@ -1,0 +1,31 @@
+// The errors of this package. Usage: import { InvalidArgumentError } from './errors.js';
+
+/** The base of all errors that this package throws. */
+export class WasmallocError extends Error {
+  get name() {
+    return this.constructor.name;
+  }
+}
+
+/** An argument is not what the function takes; the message says which one and what it takes. */
+export class InvalidArgumentError extends WasmallocError {}
+
+/** There is no allocator of this name; the message lists those that there are. */
+export class UnknownAllocatorError extends InvalidArgumentError {}
+
+/** A module could not be fetched, compiled or instantiated, or its memory not be made. */
+export class LoadError extends WasmallocError {}
+
+/** A view was used in a way that could leave it stale. */
+export class StaleViewError extends WasmallocError {}
+
+/** The heap's own data are broken: the program has written where it should not. */
+export class HeapCorruptionError extends WasmallocError {
+  /** The address of the first broken block, or null when the fault is not in a block. */
+  address;
+
+  constructor(message, address, options) {
+    super(message, options);
+    this.address = address;
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * Five memory allocators for WebAssembly, ready to use from JavaScript.
+ *
+ * ```js
+ * import { instantiate } from 'wasmalloc';
+ *
+ * const heap = await instantiate('bins');
+ * const address = heap.alloc(4); // four 32-bit words
+ * heap.i32[address >>> 2] = 42;
+ * heap.dealloc(address);
+ * ```
+ *
+ * Units: a *word* is 4 bytes, a *page* is 64 KiB, an *address* counts bytes from the beginning of the
+ * memory. Addresses are numbers from 0 to 2^32 - 1, never negative; 0 stands for no block. To get from
+ * an address to the index of an element write `address >>> 2`, or `address / 4`: `address >> 2` is
+ * negative above 2 GiB.
+ *
+ * @packageDocumentation
+ */
+
+import type { AllocatorName } from '../dist/allocators.js';
+
+export { allocators, type AllocatorName } from '../dist/allocators.js';
+
+/** The types of elements that a heap can be viewed as. */
+export type ViewType =
+  | Int8ArrayConstructor
+  | Uint8ArrayConstructor
+  | Int16ArrayConstructor
+  | Uint16ArrayConstructor
+  | Int32ArrayConstructor
+  | Uint32ArrayConstructor
+  | BigInt64ArrayConstructor
+  | BigUint64ArrayConstructor
+  | Float32ArrayConstructor
+  | Float64ArrayConstructor;
+
+type Replaced =
+  'buffer' | 'subarray' | 'set' | 'fill' | 'reverse' | 'sort' | 'copyWithin' | 'forEach';
+
+/**
+ * A typed array over the heap that never goes stale: it can be kept in a variable for as long as the
+ * heap is used, and reads and writes the right bytes after the memory has grown, whoever made it grow.
+ * `subarray`, the iterators and the array that a callback gets are live views too; `slice`, `map` and
+ * `filter` make copies, as they always do.
+ *
+ * It is a proxy. Therefore:
+ * - one access costs some hundred nanoseconds, where a plain typed array needs one. For a hot loop
+ *   use {@link Heap.view} with a callback, or {@link Heap.read} and {@link Heap.write};
+ * - `fill`, `set`, `slice`, `indexOf` and the other methods without a callback run at full speed once
+ *   they are called; those with a callback pay for each element;
+ * - it has no `buffer` (asking for it throws a {@link StaleViewError}), and engine functions that want
+ *   a real typed array, such as `TextDecoder.decode`, refuse it: give them {@link Heap.read}'s copy;
+ * - as with any typed array a read beyond the end gives `undefined`, and a write there does nothing.
+ */
+export type LiveView<A extends InstanceType<ViewType> = Uint8Array> = Omit<A, Replaced> & {
+  /** A live view of a part, as long as the part is now. */
+  subarray(begin?: number, end?: number): LiveView<A>;
+  /** Copies elements into the view. */
+  set(source: ArrayLike<A[number]>, offset?: number): void;
+  fill(value: A[number], start?: number, end?: number): LiveView<A>;
+  copyWithin(target: number, start: number, end?: number): LiveView<A>;
+  reverse(): LiveView<A>;
+  sort(compare?: (a: A[number], b: A[number]) => number): LiveView<A>;
+  forEach(
+    callback: (value: A[number], index: number, array: LiveView<A>) => void,
+    self?: unknown,
+  ): void;
+};
+
+/** How {@link instantiate} gets its module and its memory. All are optional. */
+export interface InstantiateOptions {
+  /**
+   * Pages (of 64 KiB) that the memory has at first, from 2 to 65536. Page 0 is then left to other
+   * modules on the same memory. Default, when only `maximum` is given: 2.
+   */
+  initial?: number;
+  /** Pages that the memory may grow to, from `initial` to 65536. Default: 65536, which is 4 GiB. */
+  maximum?: number;
+  /**
+   * A memory of your own, of 2 pages at least, to be shared with other modules. Page 0 (addresses 0 to
+   * 65535) is theirs; from page 1 on all belongs to the heap, also what anybody adds with
+   * `memory.grow`. There can be one heap on a memory. Not together with `initial` and `maximum`.
+   */
+  memory?: WebAssembly.Memory;
+  /** The module, compiled already: one of `wasmalloc/dist/*.wasm`, as a bundler may hand it over. */
+  module?: WebAssembly.Module;
+  /** Where to fetch the module from instead of this package's `dist/`: an absolute URL. */
+  url?: string | URL;
+}
+
+/**
+ * Makes a heap: instantiates an allocator's module.
+ *
+ * Without `initial`, `maximum` and `memory` the module brings a memory of its own, of 1 page, which
+ * grows up to 4 GiB and is the heap from the bottom to the top. With any of them the build that imports
+ * its memory is used (`dist/NAME.imported.wasm`), which is otherwise the same. A module given with
+ * `module` or `url` must be of that kind too.
+ *
+ * Modules are fetched and compiled once, and instantiated anew with each call.
+ *
+ * @param name one of {@link allocators}
+ * @throws {@link UnknownAllocatorError} when there is no such allocator
+ * @throws {@link InvalidArgumentError} when an option is not as described there
+ * @throws {@link LoadError} when the module cannot be fetched, compiled or instantiated, or the memory
+ *   not be made
+ */
+export function instantiate(name: AllocatorName, options?: InstantiateOptions): Promise<Heap>;
+
+/** One allocator at work on one memory. */
+export interface Heap {
+  /** The allocator's name. */
+  readonly name: AllocatorName;
+  /** The memory, for other modules to import. Its `buffer` is replaced when it grows. */
+  readonly memory: WebAssembly.Memory;
+  /**
+   * The module's own functions, for other modules to import: calls go from WebAssembly to WebAssembly,
+   * with no JavaScript between. Called from JavaScript they check nothing, and addresses above 2 GiB
+   * are negative.
+   */
+  readonly exports: HeapExports;
+
+  /** The whole memory as signed bytes. Index: the address. See {@link LiveView}, also for the cost. */
+  readonly i8: LiveView<Int8Array>;
+  /** The whole memory as bytes. Index: the address. */
+  readonly u8: LiveView<Uint8Array>;
+  /** The whole memory as signed 16-bit integers. Index: `address >>> 1`. */
+  readonly i16: LiveView<Int16Array>;
+  /** The whole memory as unsigned 16-bit integers. Index: `address >>> 1`. */
+  readonly u16: LiveView<Uint16Array>;
+  /** The whole memory as signed 32-bit integers. Index: `address >>> 2`. */
+  readonly i32: LiveView<Int32Array>;
+  /** The whole memory as unsigned 32-bit integers. Index: `address >>> 2`. */
+  readonly u32: LiveView<Uint32Array>;
+  /** The whole memory as signed 64-bit integers (bigint). Index: `address >>> 3`. */
+  readonly i64: LiveView<BigInt64Array>;
+  /** The whole memory as unsigned 64-bit integers (bigint). Index: `address >>> 3`. */
+  readonly u64: LiveView<BigUint64Array>;
+  /** The whole memory as 32-bit floating-point numbers. Index: `address >>> 2`. */
+  readonly f32: LiveView<Float32Array>;
+  /** The whole memory as 64-bit floating-point numbers. Index: `address >>> 3`. */
+  readonly f64: LiveView<Float64Array>;
+
+  /**
+   * Allocates a block, aligned to 8 bytes. Its contents are undefined.
+   *
+   * @param words the size in 32-bit words: an integer, 0 or more
+   * @returns the address; 0 for no words, and when there is no memory
+   * @throws {@link InvalidArgumentError} when `words` is no such integer
+   * @throws {@link StaleViewError} during a callback of {@link Heap.view}
+   */
+  alloc(words: number): number;
+  /**
+   * Changes the size of a block. The contents are kept up to the smaller of both sizes.
+   *
+   * @param address a block, or 0 to allocate
+   * @param words the new size in 32-bit words, or 0 to deallocate
+   * @returns the address, which may be a new one; 0 for no words; 0 when there is no memory, and then
+   *   the block is as it was
+   * @throws {@link InvalidArgumentError} {@link StaleViewError} as {@link Heap.alloc}
+   */
+  realloc(address: number, words: number): number;
+  /**
+   * Gives a block back. An address that is not a block's, or no longer, breaks the heap, as in C.
+   *
+   * @param address a block, or 0 to do nothing
+   * @throws {@link InvalidArgumentError} when `address` is no integer from 0 to 2^32 - 1
+   */
+  dealloc(address: number): void;
+  /**
+   * Allocates a block like C's malloc: `alloc(max(1, ceil(bytes / 4)))`.
+   *
+   * @param bytes the size in bytes; 0 gives a block of its own too
+   * @returns the address, or 0 when there is no memory
+   * @throws as {@link Heap.alloc}
+   */
+  malloc(bytes: number): number;
+  /**
+   * Changes the size of a block to so many bytes: `realloc(address, max(1, ceil(bytes / 4)))`.
+   *
+   * @returns the address, which may be a new one; 0 when there is no memory, and then the block is as
+   *   it was
+   * @throws as {@link Heap.realloc}
+   */
+  reallocBytes(address: number, bytes: number): number;
+  /** Gives a block back: the same as {@link Heap.dealloc}. */
+  free(address: number): void;
+
+  /**
+   * Copies out of the memory, at the speed of a memory copy.
+   *
+   * @param address in bytes; need not be aligned
+   * @param length in elements
+   * @param type the elements; `Uint8Array` by default
+   * @throws {@link InvalidArgumentError} when the range reaches beyond the memory
+   */
+  read(address: number, length: number): Uint8Array;
+  read<T extends ViewType>(address: number, length: number, type: T): InstanceType<T>;
+  /**
+   * Copies bytes into the memory, at the speed of a memory copy.
+   *
+   * @param address in bytes; need not be aligned
+   * @param source an array's numbers are one byte each; of all others the bytes are taken as they are
+   * @throws {@link InvalidArgumentError} when the range reaches beyond the memory
+   */
+  write(
+    address: number,
+    source: ArrayBufferView | ArrayBuffer | LiveView<InstanceType<ViewType>> | readonly number[],
+  ): void;
+  /**
+   * Reads a text in UTF-8.
+   *
+   * @param address in bytes
+   * @param length in bytes; without it the text ends before the first byte that is 0
+   * @throws {@link InvalidArgumentError} when the text reaches beyond the memory
+   */
+  readString(address: number, length?: number): string;
+  /**
+   * Allocates a block and writes a text there, in UTF-8 with a 0 at the end.
+   *
+   * @returns the address, to be given back with {@link Heap.free}; or 0 when there is no memory
+   * @throws as {@link Heap.malloc}
+   */
+  newString(text: string): number;
+
+  /**
+   * A live view of a part of the memory, such as one block.
+   *
+   * @param type the elements
+   * @param address in bytes, a multiple of the element's size
+   * @param length in elements
+   * @throws {@link InvalidArgumentError} when the range reaches beyond the memory or is not aligned
+   */
+  view<T extends ViewType>(type: T, address: number, length: number): LiveView<InstanceType<T>>;
+  /**
+   * The fast way: calls back with a plain typed array, for a loop at full speed. The array is for the
+   * callback only: do not keep it. While the callback runs the heap refuses to allocate, since that
+   * might make the memory grow and leave the array stale.
+   *
+   * @returns what the callback returns
+   * @throws {@link InvalidArgumentError} as above
+   * @throws {@link StaleViewError} when the callback allocates, when something else made the memory
+   *   grow meanwhile, or when the callback is asynchronous
+   */
+  view<T extends ViewType, R>(
+    type: T,
+    address: number,
+    length: number,
+    callback: (array: InstanceType<T>) => R,
+  ): R;
+
+  /**
+   * Statistics of the heap. Takes time in proportion to the number of blocks.
+   *
+   * @throws {@link HeapCorruptionError} when the heap cannot be walked
+   */
+  stats(): HeapStatistics;
+  /**
+   * All blocks, in the order of addresses. Takes time in proportion to their number.
+   *
+   * @throws {@link HeapCorruptionError} when the heap cannot be walked
+   */
+  blocks(): HeapBlock[];
+  /**
+   * Checks every invariant of the heap. Takes time in proportion to the number of blocks.
+   *
+   * @throws {@link HeapCorruptionError} when one does not hold: the program has written where it should
+   *   not, or has given a block back twice
+   */
+  check(): void;
+}
+
+/** What an allocator's module exports, as WebAssembly sees it. Sizes count 32-bit words. */
+export interface HeapExports {
+  /** The memory, where the module brings its own. */
+  readonly memory?: WebAssembly.Memory;
+  readonly alloc: (words: number) => number;
+  readonly realloc: (address: number, words: number) => number;
+  readonly dealloc: (address: number) => void;
+  /** Walks the heap: 0 starts; answers a record (address, size, state), to be passed on, or 0. */
+  readonly heap_next_block: (record: number) => number;
+  /** The address of a record of statistics. */
+  readonly heap_statistics: () => number;
+  /** 0 when the heap is sound, else the address of the first broken block, or -1. */
+  readonly heap_check: () => number;
+}
+
+/** Numbers about a heap; sizes are in bytes. heapSize = usedSize + freeSize + overheadSize. */
+export interface HeapStatistics {
+  /** From the heap's first byte to its last; foreign memory is not counted. */
+  heapSize: number;
+  /** The largest that heapSize has been. */
+  peakSize: number;
+  /** Number of blocks that the program holds. */
+  usedBlocks: number;
+  /** Their payloads together. */
+  usedSize: number;
+  /** Number of free blocks. */
+  freeBlocks: number;
+  /** Their payloads together. */
+  freeSize: number;
+  /** The largest of them. */
+  largestFree: number;
+  /** The rest: heads, padding, the allocator's own data. */
+  overheadSize: number;
+}
+
+/** A stretch of the heap. */
+export interface HeapBlock {
+  /** The payload: what `alloc` returned. */
+  address: number;
+  /** Bytes of the payload; can be more than was asked for. */
+  size: number;
+  /**
+   * `used`: belongs to the program; `free`: can be allocated; `foreign`: somebody else's memory between
+   * two parts of the heap; `internal`: the allocator's own data.
+   */
+  state: 'free' | 'used' | 'foreign' | 'internal';
+}
+
+/** The base of all errors that this package throws. */
+export class WasmallocError extends Error {}
+
+/** An argument is not what the function takes; the message says which one and what it takes. */
+export class InvalidArgumentError extends WasmallocError {}
+
+/** There is no allocator of this name; the message lists those that there are. */
+export class UnknownAllocatorError extends InvalidArgumentError {}
+
+/** A module could not be fetched, compiled or instantiated, or its memory not be made. */
+export class LoadError extends WasmallocError {}
+
+/** A view was used in a way that could leave it stale. */
+export class StaleViewError extends WasmallocError {}
+
+/** The heap's own data are broken: the program has written where it should not. */
+export class HeapCorruptionError extends WasmallocError {
+  /** The address of the first broken block, or null when the fault is not in a block. */
+  readonly address: number | null;
+  constructor(message: string, address: number | null, options?: ErrorOptions);
+}
