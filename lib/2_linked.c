@@ -223,7 +223,7 @@ static const void *heap_check(void) {
   if (broken)
     return broken;
   for (struct free_block *block = free_list; block; block = block->next) {
-    if (free_blocks-- == 0 || block_is_used(as_block(block)) ||
+    if (free_blocks-- == 0 || !block_is_free(as_block(block)) ||
         (block->next && (block->next <= block || touches(block, block->next))))
       return block_payload(as_block(block));
   }

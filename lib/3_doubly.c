@@ -37,8 +37,7 @@ static void free_list_remove(struct free_block *block) {
   block->previous->next = block->next;
 }
 
-/* A free block of at least `size` bytes, taken out of the list, or NULL. */
-static struct block *find(size_t size) {
+static struct block *free_list_find(size_t size) {
   for (struct free_block *block = list.next; block != &list; block = block->next) {
     if (block->head >= size) { /* the flags below the size do not matter: it is a multiple of 8 */
       free_list_remove(block);
@@ -49,19 +48,11 @@ static struct block *find(size_t size) {
 }
 
 static void *heap_allocate(size_t bytes) {
-  if (bytes > MAXIMUM_REQUEST)
-    return NULL;
-  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  struct block *block = find(size);
-  if (!block && !(block = grow_last_block(size)))
-    return NULL;
-  use_block(block, size, block_size(block));
-  return block_payload(block);
+  return tags_allocate(bytes);
 }
 
 static void heap_release(void *payload) {
-  struct block *block = payload_block(payload);
-  release_block(block, block_size(block));
+  tags_release(payload);
 }
 
 static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
@@ -87,7 +78,7 @@ static bool heap_next_block(struct wasmalloc_block *block) {
 static const void *heap_check(void) {
   size_t listed = 0;
   for (struct free_block *block = list.next; block != &list; block = block->next, ++listed)
-    if (block_is_used((struct block *)block) || block->next->previous != block)
+    if (!block_is_free((struct block *)block) || block->next->previous != block)
       return block_payload((struct block *)block);
   return tags_check(listed);
 }

@@ -7,13 +7,18 @@
  *
  *      ...4        ...8                                          ...4
  *      +-----------+---------------------------------------------+-----------
- *      | size  FPU | payload                                     | size  FPU ...
+ *      | size  SPU | payload                                     | size  SPU ...
  *      +-----------+---------------------------------------------+-----------
  *      |<------------------------- size ------------------------>|
  *
- *      U  USED            the block belongs to the program
- *      P  PREVIOUS_USED   so does the block before it (boundary_tags.h; elsewhere always set)
- *      F  FOREIGN         the block is not ours (below)
+ *      P  PREVIOUS_USED   the block before this one is not free (boundary_tags.h; elsewhere always
+ * 1) S  SPECIAL         and U  USED            together say whose the block is:
+ *
+ *           S U
+ *           0 0   free
+ *           0 1   used: the program's
+ *           1 1   foreign: not ours (below)
+ *           1 0   internal: the allocator's own (5_wasmalloc)
  *
  * Following the sizes leads from the heap's first block over all others to the end, which is marked
  * by a head of its own, of size 0:
@@ -43,7 +48,7 @@
  */
 #define NOT_INLINED __attribute__((noinline))
 
-enum { USED = 1, PREVIOUS_USED = 2, FOREIGN = 4, FLAGS = USED | PREVIOUS_USED | FOREIGN };
+enum { USED = 1, PREVIOUS_USED = 2, SPECIAL = 4, FLAGS = USED | PREVIOUS_USED | SPECIAL };
 
 _Static_assert(FLAGS < ALIGNMENT, "the flags lie below the size");
 
@@ -61,8 +66,8 @@ static inline size_t block_size(const struct block *block) {
   return block->head & ~(size_t)FLAGS;
 }
 
-static inline bool block_is_used(const struct block *block) {
-  return block->head & USED;
+static inline bool block_is_free(const struct block *block) {
+  return (block->head & (USED | SPECIAL)) == 0;
 }
 
 static inline void *block_payload(struct block *block) {
@@ -115,7 +120,7 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
     block->head = PREVIOUS_USED;
     if (heap.first) {
       struct block *end = heap_end_block();
-      end->head |= (size_t)((char *)block - (char *)end) | FOREIGN;
+      end->head |= (size_t)((char *)block - (char *)end) | SPECIAL;
     } else {
       heap.first = (char *)block;
     }
@@ -158,15 +163,15 @@ SOMETIMES_UNUSED static bool heap_shrink(size_t bytes) {
 /* ---- the walk ---- */
 
 static size_t block_state(const struct block *block) {
-  if (block->head & FOREIGN)
-    return WASMALLOC_FOREIGN;
-  return block_is_used(block) ? WASMALLOC_USED : WASMALLOC_FREE;
+  if (block->head & SPECIAL)
+    return block->head & USED ? WASMALLOC_FOREIGN : WASMALLOC_INTERNAL;
+  return block->head & USED ? WASMALLOC_USED : WASMALLOC_FREE;
 }
 
 /* heap_next_block() for a heap that is nothing but a row of blocks. */
 static bool block_walk(struct wasmalloc_block *walk) {
   struct block *block =
-      walk->address ? block_next(payload_block(walk->address)) : (struct block *)(void *)heap.first;
+      walk->address ? block_next(payload_block(walk->address)) : (struct block *)heap.first;
   if (!block || block == heap_end_block())
     return false;
   walk->address = block_payload(block);
@@ -185,15 +190,14 @@ static const void *block_check(size_t minimum, size_t *free_blocks) {
   if (!heap.first)
     return NULL;
   struct block *end = heap_end_block();
-  for (struct block *block = (struct block *)(void *)heap.first; block != end;
-       block = block_next(block)) {
+  for (struct block *block = (struct block *)heap.first; block != end; block = block_next(block)) {
     size_t size = block_size(block);
     if (size % ALIGNMENT != 0 || size < minimum || size > (size_t)((char *)end - (char *)block))
       return block_payload(block);
-    if (!block_is_used(block))
+    if (block_is_free(block))
       ++*free_blocks;
   }
-  return block_size(end) == 0 && block_is_used(end) ? NULL : block_payload(end);
+  return block_size(end) == 0 && !block_is_free(end) ? NULL : block_payload(end);
 }
 
 #endif

@@ -19,7 +19,7 @@
  * So a free block has four words at least, and that is the smallest block there is: a used block of
  * that size has a payload of three words.
  *
- * An allocator supplies the free lists by two functions, and gets the rest from here.
+ * An allocator supplies the free lists by three functions, and gets the rest from here.
  *
  * Invariants: a block's P says whether the block before it is used; no two free blocks are
  * neighbours (so P of a free block is always 1); every free block is in the lists.
@@ -42,6 +42,9 @@ struct free_block {
  */
 static void free_list_insert(struct free_block *block);
 static void free_list_remove(struct free_block *block);
+
+/* From the allocator: a free block of at least `size` bytes, taken out of the lists, or NULL. */
+static struct block *free_list_find(size_t size);
 
 /* ---- tags ---- */
 
@@ -72,7 +75,7 @@ NOT_INLINED static void make_free(struct block *block, size_t size) {
  * with them: that the tags lead to both at once is what they are for. */
 NOT_INLINED static void release_block(struct block *block, size_t size) {
   struct block *next = block_at(block, size);
-  if (!block_is_used(next)) {
+  if (block_is_free(next)) {
     free_list_remove((struct free_block *)next);
     size += block_size(next);
   }
@@ -120,32 +123,23 @@ NOT_INLINED static struct block *grow_last_block(size_t size) {
 
 /* ---- parts of the contract (allocator.h) that follow from the tags alone ---- */
 
-/* Allocates more than needed and gives back what lies before the aligned address and behind the
- * end. */
-static void *tags_allocate_aligned(size_t alignment, size_t bytes) {
-  if (alignment <= ALIGNMENT)
-    return heap_allocate(bytes);
-  if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
+SOMETIMES_UNUSED static void *tags_allocate(size_t bytes) {
+  if (bytes > MAXIMUM_REQUEST)
     return NULL;
-  /* The bytes that are skipped must make a block: there may be one alignment more of them. */
-  char *payload = heap_allocate(bytes + alignment + MINIMUM_BLOCK);
-  if (!payload)
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  struct block *block = free_list_find(size);
+  if (!block && !(block = grow_last_block(size)))
     return NULL;
-  struct block *block = payload_block(payload);
-  size_t skipped = -(size_t)payload & (alignment - 1);
-  if (skipped) {
-    if (skipped < MINIMUM_BLOCK)
-      skipped += alignment;
-    struct block *aligned = block_at(block, skipped);
-    aligned->head = (block_size(block) - skipped) | USED | PREVIOUS_USED;
-    release_block(block, skipped);
-    block = aligned;
-  }
-  heap_resize(block_payload(block), bytes);
+  use_block(block, size, block_size(block));
   return block_payload(block);
 }
 
-static bool tags_resize(void *payload, size_t bytes) {
+SOMETIMES_UNUSED static void tags_release(void *payload) {
+  struct block *block = payload_block(payload);
+  release_block(block, block_size(block));
+}
+
+SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return false;
   struct block *block = payload_block(payload);
@@ -153,7 +147,7 @@ static bool tags_resize(void *payload, size_t bytes) {
   size_t available = block_size(block);
   struct block *next = block_next(block);
   if (size > available) {
-    size_t behind = block_is_used(next) ? 0 : block_size(next);
+    size_t behind = block_is_free(next) ? block_size(next) : 0;
     if (available + behind < size) {
       /* New memory helps if all that lies between here and the end of the heap is free. */
       if (block_at(next, behind) != heap_end_block() || heap.end != memory_break())
@@ -180,11 +174,36 @@ static bool tags_resize(void *payload, size_t bytes) {
   return true;
 }
 
-static size_t tags_payload_size(const void *payload) {
+/* Allocates more than needed and gives back what lies before the aligned address and behind the
+ * end. */
+SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t bytes) {
+  if (alignment <= ALIGNMENT)
+    return tags_allocate(bytes);
+  if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
+    return NULL;
+  /* The bytes that are skipped must make a block: there may be one alignment more of them. */
+  char *payload = tags_allocate(bytes + alignment + MINIMUM_BLOCK);
+  if (!payload)
+    return NULL;
+  struct block *block = payload_block(payload);
+  size_t skipped = -(size_t)payload & (alignment - 1);
+  if (skipped) {
+    if (skipped < MINIMUM_BLOCK)
+      skipped += alignment;
+    struct block *aligned = block_at(block, skipped);
+    aligned->head = (block_size(block) - skipped) | USED | PREVIOUS_USED;
+    release_block(block, skipped);
+    block = aligned;
+  }
+  tags_resize(block_payload(block), bytes);
+  return block_payload(block);
+}
+
+SOMETIMES_UNUSED static size_t tags_payload_size(const void *payload) {
   return block_size(payload_block(payload)) - WORD;
 }
 
-static bool tags_trim(size_t keep) {
+SOMETIMES_UNUSED static bool tags_trim(size_t keep) {
   size_t last = last_free_size();
   if (keep > last)
     return false;
@@ -204,7 +223,7 @@ static bool tags_trim(size_t keep) {
 }
 
 /* Checks the row of blocks and its tags; `listed` is the number of blocks in the free lists. */
-static const void *tags_check(size_t listed) {
+SOMETIMES_UNUSED static const void *tags_check(size_t listed) {
   size_t free_blocks;
   const void *broken = block_check(MINIMUM_BLOCK, &free_blocks);
   if (broken)
@@ -212,12 +231,12 @@ static const void *tags_check(size_t listed) {
   if (!heap.first)
     return NULL;
   bool used = true;
-  for (struct block *block = (struct block *)(void *)heap.first;; block = block_next(block)) {
-    if (previous_is_used(block) != used || (!used && !block_is_used(block)))
+  for (struct block *block = (struct block *)heap.first;; block = block_next(block)) {
+    if (previous_is_used(block) != used || (!used && block_is_free(block)))
       return block_payload(block);
     if (block == heap_end_block())
       break;
-    used = block_is_used(block);
+    used = !block_is_free(block);
     if (!used && *previous_tag(block_next(block)) != block_size(block))
       return block_payload(block);
   }
