@@ -82,18 +82,18 @@ function firstLine(program, args) {
   return status === 0 ? stdout.split('\n', 1)[0].trim() : undefined;
 }
 
-/** @returns {(Emscripten & { tooOld: boolean }) | undefined} */
+const isTooOld = ({ version }) => compareVersions(version, OLDEST_EMSCRIPTEN) < 0;
+
+/** @returns {Emscripten | undefined} the one on PATH, of whatever version */
 function emscriptenOnPath() {
   const emcc = onPath('emcc');
   if (!emcc) return undefined;
   const version = firstLine(emcc, ['--version'])?.match(/\d+\.\d+\.\d+/)?.[0];
   if (!version) throw new Error(`${emcc} is on PATH, but \`emcc --version\` prints no version.`);
   const tools = drivers(path.dirname(emcc));
-  const found = { ...tools, version, env: {}, source: 'PATH', llvmBin: '', binaryenBin: '' };
-  if (compareVersions(version, OLDEST_EMSCRIPTEN) < 0) return { ...found, tooOld: true };
-  found.llvmBin = firstLine(tools.emConfig, ['LLVM_ROOT']) ?? '';
-  found.binaryenBin = path.join(firstLine(tools.emConfig, ['BINARYEN_ROOT']) ?? '', 'bin');
-  return { ...found, tooOld: false };
+  const llvmBin = firstLine(tools.emConfig, ['LLVM_ROOT']) ?? '';
+  const binaryenBin = path.join(firstLine(tools.emConfig, ['BINARYEN_ROOT']) ?? '', 'bin');
+  return { ...tools, version, env: {}, source: 'PATH', llvmBin, binaryenBin };
 }
 
 /** The stamp, when the installation in this folder is complete; undefined otherwise. */
@@ -131,10 +131,7 @@ export function findEmscripten() {
 
 function search() {
   const candidate = emscriptenOnPath();
-  if (candidate && !candidate.tooOld) {
-    const { tooOld, ...emscripten } = candidate;
-    return emscripten;
-  }
+  if (candidate && !isTooOld(candidate)) return candidate;
   const stamp = readStamp();
   if (stamp) return projectEmscripten(stamp.version);
   throw new Error(

@@ -221,6 +221,8 @@ function debianKeyring() {
   throw new SetupError('The keys of Debian are missing: install debian-archive-keyring.');
 }
 
+const machineArchitecture = async () => (await run('dpkg', ['--print-architecture'])).trim();
+
 /** Writes the private apt root, and fetches the list of what the suite carries. */
 async function prepareApt() {
   for (const folder of ['lists/partial', 'archives/partial']) {
@@ -228,7 +230,7 @@ async function prepareApt() {
   }
   const [mirror, architecture, machine] = await Promise.all([
     debianMirror(),
-    run('dpkg', ['--print-architecture']),
+    machineArchitecture(),
     run('apt-config', ['dump']),
   ]);
   const nothing = '/dev/null';
@@ -240,10 +242,10 @@ async function prepareApt() {
     'Dir::Etc::sourceparts': nothing,
     'Dir::Etc::main': nothing,
     'Dir::Etc::parts': nothing,
-    'Dir::Etc::preferences': nothing,
+    'Dir::Etc::preferences': aptFile('preferences'),
     'Dir::Etc::preferencesparts': nothing,
-    'APT::Architecture': architecture.trim(),
-    'APT::Architectures': architecture.trim(),
+    'APT::Architecture': architecture,
+    'APT::Architectures': architecture,
     'APT::Install-Recommends': 'false',
     'APT::Get::Assume-Yes': 'true',
     // As root, apt would download as a user who may not write here.
@@ -257,7 +259,7 @@ async function prepareApt() {
     aptFile('sources.list'),
     `deb [signed-by=${debianKeyring()}] ${mirror} ${SUITE} main\n`,
   );
-  fs.writeFileSync(aptFile('status'), '');
+  for (const name of ['status', 'preferences']) fs.writeFileSync(aptFile(name), '');
   await apt(['update']);
 }
 
@@ -267,6 +269,25 @@ async function resolvePackages(names) {
   return new Map(
     [...plan.matchAll(/^Inst (\S+) \((\S+) /gm)].map(([, name, version]) => [name, version]),
   );
+}
+
+/**
+ * Declares packages to be installed, in just the version that there is. Then apt, which knows how to
+ * resume and to check, downloads exactly the others.
+ *
+ * @param {[name: string, version: string][]} packages
+ */
+async function leaveOut(packages) {
+  const architecture = await machineArchitecture();
+  const installed = packages.map(
+    ([name, version]) =>
+      `Package: ${name}\nStatus: install ok installed\nVersion: ${version}\n` +
+      `Architecture: ${architecture}\nMulti-Arch: allowed\n\n`,
+  );
+  fs.writeFileSync(aptFile('status'), installed.join(''));
+  // The mirror's copy differs in its dependencies: without this apt would "upgrade" to it.
+  const names = packages.map(([name]) => name).join(' ');
+  fs.writeFileSync(aptFile('preferences'), `Package: ${names}\nPin: release *\nPin-Priority: -1\n`);
 }
 
 /**
@@ -291,20 +312,7 @@ async function choosePackages() {
   ]) {
     needed.set(name, all.get(name));
   }
-  // What is left out is declared to be installed: then apt, which knows how to resume and to check,
-  // downloads exactly the rest.
-  const leftOut = [...all].filter(([name]) => !needed.has(name));
-  const architecture = await run('dpkg', ['--print-architecture']);
-  fs.writeFileSync(
-    aptFile('status'),
-    leftOut
-      .map(
-        ([name, version]) =>
-          `Package: ${name}\nStatus: install ok installed\nVersion: ${version}\n` +
-          `Architecture: ${architecture.trim()}\nMulti-Arch: allowed\n\n`,
-      )
-      .join(''),
-  );
+  await leaveOut([...all].filter(([name]) => !needed.has(name)));
   return needed;
 }
 
@@ -533,7 +541,9 @@ async function main(args) {
 
 if (import.meta.url === pathToFileURL(fs.realpathSync(process.argv[1] ?? '.')).href) {
   main(process.argv.slice(2)).catch((error) => {
-    console.error(error instanceof SetupError ? `\n${error.message}` : error.stack);
+    // A mistake in this file deserves its stack; a reason not to go on is told in one message.
+    const expected = error instanceof SetupError || error.constructor === Error;
+    console.error(expected ? `\n${error.message}` : error.stack);
     process.exitCode = 1;
   });
 }
