@@ -131,15 +131,13 @@ function run(program, args, { env = {}, show = false, onStatus } = {}) {
   });
 }
 
+const INTERRUPTIONS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
+
 /** A kill of this process alone must not leave a child at work on the folder. */
-function stopOnSignals() {
-  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 })) {
-    process.once(signal, () => {
-      child?.kill(signal);
-      console.error('\nInterrupted. Run it again: it goes on from what is already downloaded.');
-      process.exit(code);
-    });
-  }
+function stop(signal) {
+  child?.kill(signal);
+  console.error('\nInterrupted. Run it again: it goes on from what is already downloaded.');
+  process.exit(INTERRUPTIONS[signal]);
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -177,6 +175,11 @@ function takeLock() {
   if (flock('--nonblock') === 0) return;
   console.log('Another installation is running: waiting for it …');
   if (flock() !== 0) throw new SetupError('Cannot lock .cache/toolchain/lock.');
+}
+
+function dropLock() {
+  fs.closeSync(lock);
+  lock = 'ignore';
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -475,18 +478,8 @@ async function compileAndRun(emscripten) {
   }
 }
 
-/**
- * Installs Emscripten into `.cache/toolchain/`, unless it is there.
- *
- * @param {{ force?: boolean }} [options] `force`: install again
- * @returns {Promise<void>}
- */
-export async function install({ force = false } = {}) {
-  fs.mkdirSync(TOOLCHAIN, { recursive: true });
-  stopOnSignals();
-  takeLock();
-  // Somebody else may have finished it while this one waited for the lock.
-  if (!force && readStamp()) return;
+/** Everything from the packages to the stamp; the lock is held. */
+async function installLocked() {
   checkMachine();
   fs.rmSync(STAMP, { force: true });
   announce(`Asking the Debian mirror of this machine what ${SUITE} has`);
@@ -504,6 +497,26 @@ export async function install({ force = false } = {}) {
   fs.renameSync(`${STAMP}.tmp`, STAMP);
   announce('Removing the downloads');
   remove(APT);
+}
+
+/**
+ * Installs Emscripten into `.cache/toolchain/`, unless it is there.
+ *
+ * @param {{ force?: boolean }} [options] `force`: install again
+ * @returns {Promise<void>}
+ */
+export async function install({ force = false } = {}) {
+  fs.mkdirSync(TOOLCHAIN, { recursive: true });
+  takeLock();
+  const signals = Object.keys(INTERRUPTIONS);
+  signals.forEach((signal) => process.once(signal, stop));
+  try {
+    // Somebody else may have finished it while this one waited for the lock.
+    if (force || !readStamp()) await installLocked();
+  } finally {
+    dropLock();
+    signals.forEach((signal) => process.off(signal, stop));
+  }
 }
 
 // ---------------------------------------------------------------------------------------------
