@@ -1,0 +1,145 @@
+# Usage: emcc app.c --use-port=path/to/wasmalloc.py[:allocator=NAME]
+#
+# Links an allocator of wasmalloc in place of Emscripten's own malloc. Give the same flag when
+# compiling if the program includes <wasmalloc.h>. `--use-port=path/to/wasmalloc.py:help` lists the
+# allocators.
+
+import hashlib
+import json
+import os
+
+from tools import config, utils
+from tools.settings import user_settings
+
+TAG = '0.1.0'
+
+URL = 'https://www.npmjs.com/package/wasmalloc'
+DESCRIPTION = 'Five memory allocators, from a bump pointer to a general-purpose malloc'
+LICENSE = 'MIT License'
+
+OLDEST_EMSCRIPTEN = (3, 1, 69)
+
+port_folder = os.path.dirname(os.path.abspath(__file__))
+source_folder = os.path.join(port_folder, '..', 'lib')
+
+with open(os.path.join(source_folder, 'allocators.json'), encoding='utf-8') as table:
+  allocators = {row['name']: row for row in json.load(table)}
+
+OPTIONS = {
+  'allocator': 'one of ' + ', '.join(allocators) + ' (default: wasmalloc)',
+}
+
+# What the options say; handle_options changes it.
+opts = {
+  'allocator': 'wasmalloc',
+}
+
+# The two sources of every variant (docs/architecture.md). Two object files, so that a program with
+# a malloc of its own that needs sbrk() gets sbrk() alone.
+SOURCES = ['c_interface.c', 'memory_wasm.c']
+
+
+def check_version():
+  version = utils.EMSCRIPTEN_VERSION
+  numbers = tuple(int(part) for part in version.split('-')[0].split('.'))
+  if numbers < OLDEST_EMSCRIPTEN:
+    oldest = '.'.join(str(part) for part in OLDEST_EMSCRIPTEN)
+    utils.exit_with_error(f'wasmalloc needs Emscripten {oldest} or newer, and this is {version}')
+
+
+# As soon as the port is loaded: nothing below has been tried with an older one.
+check_version()
+
+
+def handle_options(options, error_handler):
+  name = options.get('allocator', opts['allocator'])
+  if name not in allocators:
+    error_handler(f'there is no allocator `{name}`; there are: {", ".join(allocators)}')
+  opts['allocator'] = name
+
+
+def linker_setup(ports, settings):
+  # The program's own wish, if it has one. settings.MALLOC alone does not tell: it always has a value.
+  wish = user_settings.get('MALLOC', 'none')
+  if wish != 'none':
+    utils.exit_with_error(
+      f'-sMALLOC={wish} and --use-port=…/wasmalloc.py both choose an allocator: drop one of them '
+      f'(wasmalloc has: {", ".join(allocators)})')
+  for setting, flag in [('USE_ASAN', 'address'), ('USE_LSAN', 'leak')]:
+    if getattr(settings, setting):
+      utils.exit_with_error(
+        f'-fsanitize={flag} brings an allocator of its own and cannot work with wasmalloc: drop '
+        '--use-port=…/wasmalloc.py from this build')
+  settings.MALLOC = 'none'
+
+
+def threads(settings):
+  """The part of the library's name for its kind of threads, and the compiler flags."""
+  if settings.PTHREADS:
+    return '-mt', ['-pthread']
+  # Wasm workers: atomic instructions, and nothing of pthreads.
+  if settings.SHARED_MEMORY or settings.WASM_WORKERS:
+    return '-ww', ['-sSHARED_MEMORY']
+  return '', []
+
+
+def source_hash():
+  """A digest of all files in lib/ and of this file: what is compiled, and how."""
+  files = [os.path.join(source_folder, name) for name in sorted(os.listdir(source_folder))
+           if name.endswith(('.c', '.h'))]
+  digest = hashlib.sha256()
+  for file in files + [os.path.join(port_folder, 'wasmalloc.py')]:
+    with open(file, 'rb') as f:
+      content = f.read()
+    digest.update(f'{os.path.basename(file)} {len(content)}\n'.encode())
+    digest.update(content)
+  return digest.hexdigest()[:16]
+
+
+def get_lib_name(settings):
+  # Emscripten keeps libraries for wasm64, for dynamic linking and for LTO in folders of their own.
+  # The rest of what makes a difference is in the name, the sources too: an edited or upgraded
+  # wasmalloc is never taken from an old cache.
+  kind, _ = threads(settings)
+  return f'libwasmalloc-{opts["allocator"]}{kind}-{source_hash()}.a'
+
+
+def get(ports, settings, shared):
+  name = get_lib_name(settings)
+  _, flags = threads(settings)
+  flags = flags + [
+    '-std=c11', '-Wall', '-Wextra',
+    # A newer compiler's new warning is no reason to fail in somebody else's build.
+    '-Wno-error',
+    '-DNDEBUG',
+    f'-DWASMALLOC_ALLOCATOR="{allocators[opts["allocator"]]["file"]}"',
+    # The optimizer can invent calls of malloc's family after a bitcode file has been linked, and
+    # inside malloc it must not make calloc out of malloc and memset.
+    '-fno-lto',
+    *[f'-fno-builtin-{function}' for function in [
+      'malloc', 'calloc', 'realloc', 'free', 'aligned_alloc', 'memalign', 'posix_memalign']],
+  ]
+
+  def create(final):
+    # Each variant is built in a folder of its own: older versions do not see to that themselves.
+    build_name = os.path.join('wasmalloc', name.replace('.a', ''))
+    # -O2 (build_port adds it) whatever the program has: malloc's fast path is worth its bytes.
+    ports.build_port(os.path.normpath(source_folder), final, build_name, srcs=SOURCES, flags=flags)
+
+  if config.FROZEN_CACHE and not os.path.exists(shared.cache.get_lib_name(name, absolute=True)):
+    utils.exit_with_error(
+      f'Emscripten\'s cache is frozen and has no {name}: link once with EM_FROZEN_CACHE=0, or with '
+      'EM_CACHE set to a folder that can be written to')
+  return [shared.cache.get_lib(name, create, what='port')]
+
+
+def clear(ports, settings, shared):
+  shared.cache.erase_lib(get_lib_name(settings))
+
+
+def process_args(ports):
+  return ['-isystem', os.path.join(port_folder, 'include')]
+
+
+def show():
+  return f'wasmalloc ({DESCRIPTION}; --use-port=path/to/wasmalloc.py; {LICENSE})'
