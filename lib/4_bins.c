@@ -36,16 +36,7 @@
 #include "bins.h"
 
 static struct block *free_list_find(size_t size) {
-  uint32_t bin = bin_of(size);
-  struct free_block *block = bins.bin[bin];
-  if (!block || block->head < size) {
-    bin = next_bin(bin + 1);
-    if (bin == BINS)
-      return NULL;
-    block = bins.bin[bin];
-  }
-  free_list_remove(block);
-  return (struct block *)block;
+  return bins_find(size);
 }
 
 static void *heap_allocate(size_t bytes) {

@@ -91,6 +91,21 @@ static inline uint32_t next_bin(uint32_t bin) {
   return word * MAP_BITS + (uint32_t)__builtin_ctz(bins.map[word]);
 }
 
+/* A free block of at least `size` bytes, taken out of its bin, or NULL: the first in the request's
+ * own bin, or else the first in the next bin that has any. */
+static struct block *bins_find(size_t size) {
+  uint32_t bin = bin_of(size);
+  struct free_block *block = bins.bin[bin];
+  if (!block || block->head < size) {
+    bin = next_bin(bin + 1);
+    if (bin == BINS)
+      return NULL;
+    block = bins.bin[bin];
+  }
+  free_list_remove(block);
+  return (struct block *)block;
+}
+
 /* Checks bins, map, summary and, with the blocks that they hold, the whole heap. */
 static const void *bins_check(void) {
   size_t listed = 0;

@@ -212,10 +212,13 @@ SOMETIMES_UNUSED static bool tags_trim(size_t keep) {
     kept = MINIMUM_BLOCK;
   if (kept >= last)
     return false;
+  /* Out of the lists first: when the break has moved, the block may be somebody else's. */
   struct block *block = block_previous(heap_end_block());
-  if (!heap_shrink(last - kept))
-    return false;
   free_list_remove((struct free_block *)block);
+  if (!heap_shrink(last - kept)) {
+    free_list_insert((struct free_block *)block);
+    return false;
+  }
   heap_end_block()->head = USED | PREVIOUS_USED;
   if (kept)
     make_free(block, kept);

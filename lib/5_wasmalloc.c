@@ -1,0 +1,467 @@
+/*
+ * 5_wasmalloc: slabs for small objects over the heap of 4_bins.
+ *
+ * What is new. Most blocks of most programs are small, of few sizes, and live shortly. For them
+ * even a constant number of steps is too many: splitting a block, merging it again and keeping the
+ * bins up costs some twenty memory accesses, most of them in other cache lines. Here the objects of
+ * a small size are cut out of one large block, a slab, once, and are then passed between two lists:
+ *
+ *      malloc takes from              free puts back
+ *      the quick list of the size     on the list of the object's slab
+ *
+ *      quick[size] --> o --> o --> o        slab --> o --> o
+ *                      ^                              |
+ *                      `---- when it is empty --------'
+ *
+ * Both are a few instructions without a search. When a quick list is empty it takes over the whole
+ * list of a slab at once. (The idea of slabs: Bonwick, "The Slab Allocator", 1994; of a list per
+ * slab and of taking it over: Leijen, Zorn and de Moura, "Mimalloc: Free List Sharding in Action",
+ * 2019. Lists per slab keep neighbours together, where one list per size would, after a while, lead
+ * all over memory.)
+ *
+ * A slab costs memory in two ways: objects that were cut and are never asked for, and objects that
+ * cannot serve another size. Slabs elsewhere hold on to both until the last object is released, so
+ * a few survivors pin them. Here a slab is only a manner of speaking: every object in it has a
+ * head, like a block, and lies in the row like a block:
+ *
+ *      slab: one block of the heap
+ *      +------+--------------------++------+--------++------+--------++------+--------++- - -
+ *      | size | free, countdown,   || head | object || head | object || head | object ||
+ *      | S=1  | next, previous ... ||      |        ||      |        ||      |        ||
+ *      +------+--------------------++------+--------++------+--------++------+--------++- - -
+ *             ^                                     ^
+ *             |<-------- offset, in the head ------>|
+ *
+ *      An object's head: offset from the slab to the object << 3 | S=1
+ *
+ *   - free finds the slab by the offset in the object's head: nothing needs to be aligned, and no
+ * table has to tell what a page is.
+ *   - When memory is short, a slab of which half is free *dissolves*: used objects get the head of
+ * an ordinary used block, and the stretches between them become free blocks. What survives is then
+ * in nobody's way.
+ *   - A size gets a slab only after some blocks of it have been allocated as in 4_bins, and the
+ * slabs of a size grow with their number, so that a program with few objects pays for few.
+ *
+ * The life of a slab:
+ *
+ *                     an object is freed        half are free           all are free
+ *      taken over ----------------------> partial ---------> sparse -------------------> released
+ *          ^                                 |                 |
+ *          `----- malloc takes its list -----+-----------------+--- memory is short ---> dissolved
+ *
+ * free has to do more than to put the object on the list only when one of the three events occurs.
+ * One counter tells: countdown, the number of frees until the next event.
+ *
+ * Invariants: those of 4_bins, with slabs as blocks that are neither free nor the program's (S=1,
+ * U=0); an object is on its slab's list, or on the quick list of its size, or the program's; a slab
+ * is on the list of its size if and only if its own list is not empty; partial slabs come first
+ * there, then sparse ones.
+ *
+ * Cost: constant time, except that cutting or dissolving a slab takes time in proportion to its
+ * objects, at most 64.
+ *
+ * When to choose it: always, if in doubt.
+ */
+#include "bins.h"
+
+/* A free object's payload. */
+struct object {
+  struct object *next;
+};
+
+/* The payload of a slab's block. The first object's head follows it. */
+struct slab {
+  struct object *free; /* objects freed since malloc took the list over */
+  size_t countdown;    /* frees until free has to look at the slab */
+  struct slab *next;   /* in the ring of the size's slabs with free objects */
+  struct slab *previous;
+  uint16_t units;   /* size of an object with its head, in units of ALIGNMENT */
+  uint8_t capacity; /* number of objects */
+  uint8_t state;    /* an enum slab_state */
+};
+
+enum slab_state {
+  TAKEN,   /* all objects are in use or on a quick list: the next free makes the slab partial */
+  PARTIAL, /* some are free: countdown leads to half of them */
+  SPARSE,  /* half are free, or more: countdown leads to all of them */
+};
+
+/* An object has at least the size of a block, so that a slab can dissolve into blocks. */
+#define MINIMUM_UNITS (MINIMUM_BLOCK / ALIGNMENT)
+#define SIZES 33 /* of objects with their heads: up to SIZES - 1 units */
+#define LARGEST_OBJECT ((SIZES - 1) * ALIGNMENT - WORD)
+
+/* An object's head: its offset in the slab, and flags. */
+#define OFFSET_SHIFT 3
+
+/* So many blocks of a size are allocated without a slab. */
+#define COLD 16
+
+/* A slab has FEWEST objects, and more the more slabs of the size there are, but not above MOST and
+ * not above LARGEST_SLAB bytes of objects. Where there is no room for so many, LEAST will do. */
+#define LEAST 4
+#define FEWEST 8
+#define MOST 64
+#define LARGEST_SLAB (512 * WORD)
+
+/* From the beginning of a slab's block to that of its first object, and from payload to payload. */
+#define SLAB_HEADER (WORD + sizeof(struct slab))
+
+_Static_assert(SLAB_HEADER % ALIGNMENT == 0, "objects are aligned");
+_Static_assert(SLAB_HEADER >= MINIMUM_BLOCK, "what is left of a dissolved slab makes a block");
+_Static_assert(LARGEST_SLAB / ((SIZES - 1) * ALIGNMENT) >= FEWEST, "the limits do not contradict");
+
+static struct {
+  /* Free objects by their size with head, in units of ALIGNMENT. The lists below MINIMUM_UNITS hold
+   * objects of that size, so that malloc need not compare. */
+  struct object *quick[SIZES];
+  /* By size, a ring of the slabs that have a list: here is the first, and the last is before it. */
+  struct slab *slabs[SIZES];
+  uint8_t warmth[SIZES]; /* blocks allocated without a slab, up to COLD */
+  uint16_t count[SIZES]; /* of slabs */
+  uint64_t sparse;       /* bit u: the last slab in slabs[u] may be sparse */
+} small;
+
+_Static_assert(FLAGS < 1 << OFFSET_SHIFT, "the flags lie below the offset");
+
+static inline struct object *block_object(struct block *block) {
+  return (struct object *)block_payload(block);
+}
+
+static inline bool is_object(const struct block *block) {
+  return block->head & SPECIAL;
+}
+
+static inline struct slab *object_slab(const void *payload) {
+  return (struct slab *)((char *)payload - (payload_block(payload)->head >> OFFSET_SHIFT));
+}
+
+/* ---- the rings of slabs ---- */
+
+static void ring_remove(struct slab *slab) {
+  struct slab **first = &small.slabs[slab->units];
+  if (slab->next == slab) {
+    *first = NULL;
+    return;
+  }
+  slab->next->previous = slab->previous;
+  slab->previous->next = slab->next;
+  if (*first == slab)
+    *first = slab->next;
+}
+
+static void ring_append(struct slab *slab) {
+  struct slab **first = &small.slabs[slab->units];
+  if (!*first) {
+    slab->next = slab->previous = *first = slab;
+    return;
+  }
+  slab->next = *first;
+  slab->previous = (*first)->previous;
+  slab->next->previous = slab->previous->next = slab;
+}
+
+/* ---- the life of a slab ---- */
+
+/* Makes a slab for objects of `units`. All of them are on its list; it is on no ring. NULL when
+ * there is no memory. */
+static struct slab *cut_slab(size_t units) {
+  size_t object_size = units * ALIGNMENT;
+  size_t capacity = FEWEST + 2 * (size_t)small.count[units];
+  if (capacity > MOST)
+    capacity = MOST;
+  if (capacity > LARGEST_SLAB / object_size)
+    capacity = LARGEST_SLAB / object_size;
+
+  /* Rather a small slab than a larger heap. */
+  struct block *block = bins_find(SLAB_HEADER + capacity * object_size);
+  if (!block)
+    block = free_list_find(SLAB_HEADER + LEAST * object_size);
+  if (!block)
+    block = grow_last_block(SLAB_HEADER + capacity * object_size);
+  if (!block)
+    return NULL;
+  size_t available = block_size(block);
+  if (capacity > (available - SLAB_HEADER) / object_size)
+    capacity = (available - SLAB_HEADER) / object_size;
+  use_block(block, SLAB_HEADER + capacity * object_size, available);
+  block->head ^= USED | SPECIAL;
+
+  struct slab *slab = block_payload(block);
+  slab->units = (uint16_t)units;
+  slab->capacity = (uint8_t)capacity;
+  slab->state = TAKEN;
+  struct object **link = &slab->free;
+  size_t offset = SLAB_HEADER;
+  for (; capacity; --capacity) {
+    struct block *object = block_at(block, offset);
+    object->head = offset << OFFSET_SHIFT | SPECIAL;
+    *link = block_object(object);
+    link = &(*link)->next;
+    offset += object_size;
+  }
+  *link = NULL;
+  ++small.count[units];
+  return slab;
+}
+
+/* Takes over the list of the slab, which is on a ring or new. */
+static struct object *take_over(struct slab *slab) {
+  struct object *objects = slab->free;
+  if (slab->state != TAKEN)
+    ring_remove(slab);
+  slab->free = NULL;
+  slab->state = TAKEN;
+  slab->countdown = 1;
+  return objects;
+}
+
+/* Called by free when the countdown has come to 0. */
+NOT_INLINED static void slab_event(struct slab *slab) {
+  size_t half = slab->capacity / 2;
+  if (slab->state == TAKEN) {
+    slab->state = PARTIAL;
+    slab->countdown = half - 1;
+    ring_append(slab);
+    small.slabs[slab->units] = slab; /* last in the ring is first, for the one it starts at */
+    return;
+  }
+  ring_remove(slab);
+  if (slab->state == PARTIAL) {
+    slab->state = SPARSE;
+    slab->countdown = slab->capacity - half;
+    ring_append(slab);
+    small.sparse |= (uint64_t)1 << slab->units;
+  } else {
+    --small.count[slab->units];
+    struct block *block = payload_block(slab);
+    release_block(block, block_size(block));
+  }
+}
+
+/*
+ * Turns a slab that is on a ring into ordinary blocks:
+ *
+ *      +------+------++------+------++------+------++------+------++------+------+
+ *      | slab        || head | free || head | used || head | free || head | free |
+ *      +------+------++------+------++------+------++------+------++------+------+
+ *
+ *      +------+---------------------++------+------++------+---------------------+
+ *      | free |                     || used |      || free |                     |
+ *      +------+---------------------++------+------++------+---------------------+
+ */
+static void dissolve(struct slab *slab) {
+  ring_remove(slab);
+  --small.count[slab->units];
+  for (struct object *object = slab->free, *next; object; object = next) {
+    next = object->next;
+    payload_block(object)->head = PREVIOUS_USED; /* without S: this tells it from the used ones */
+  }
+  struct block *run = payload_block(slab); /* where the free stretch begins that ends at `block` */
+  size_t object_size = slab->units * ALIGNMENT;
+  size_t objects = slab->capacity;
+  struct block *end = block_next(run);
+  struct block *block = block_at(run, SLAB_HEADER);
+  for (; objects; --objects) {
+    struct block *next = objects == 1 ? end : block_at(block, object_size);
+    if (block->head & SPECIAL) {
+      block->head = (size_t)((char *)next - (char *)block) | USED | PREVIOUS_USED;
+      if (run != block)
+        release_block(run, (size_t)((char *)block - (char *)run));
+      run = next;
+    }
+    block = next;
+  }
+  if (run != end)
+    release_block(run, (size_t)((char *)end - (char *)run));
+}
+
+/* Dissolves one sparse slab, if there is any. */
+static bool dissolve_one(void) {
+  while (small.sparse) {
+    struct slab *first = small.slabs[__builtin_ctzll(small.sparse)];
+    if (first && first->previous->state == SPARSE) {
+      dissolve(first->previous);
+      return true;
+    }
+    small.sparse &= small.sparse - 1;
+  }
+  return false;
+}
+
+/* Puts the objects on the quick lists back on their slabs' lists: what is free is then seen to be.
+ */
+static void settle(void) {
+  for (size_t units = 0; units < SIZES; ++units) {
+    for (struct object *object; (object = small.quick[units]);) {
+      small.quick[units] = object->next;
+      heap_release(object);
+    }
+  }
+}
+
+/* A free block for the heap's other users. Where the bins have none some slabs are given up for it,
+ * not more than a few at a time, so that no call takes long. */
+static struct block *free_list_find(size_t size) {
+  struct block *block = bins_find(size);
+  for (int tries = 0; !block && tries < 4 && dissolve_one(); ++tries)
+    block = bins_find(size);
+  return block;
+}
+
+/* ---- the contract ---- */
+
+/* An ordinary block. When there is no memory, everything that is free is first gathered. */
+static void *allocate_block(size_t alignment, size_t bytes) {
+  void *payload = tags_allocate_aligned(alignment, bytes);
+  if (!payload && bytes <= MAXIMUM_REQUEST) {
+    settle();
+    while (dissolve_one())
+      ;
+    payload = tags_allocate_aligned(alignment, bytes);
+  }
+  return payload;
+}
+
+NOT_INLINED static void *allocate_slowly(size_t bytes) {
+  if (bytes > LARGEST_OBJECT)
+    return allocate_block(ALIGNMENT, bytes);
+  struct object **quick = &small.quick[ALIGN_UP(bytes + WORD) / ALIGNMENT];
+  size_t units = block_size_for(bytes, MINIMUM_BLOCK) / ALIGNMENT;
+  struct slab *slab = small.slabs[units];
+  if (!slab && small.warmth[units] == COLD)
+    slab = cut_slab(units);
+  if (!slab) {
+    if (small.warmth[units] < COLD)
+      ++small.warmth[units];
+    return allocate_block(ALIGNMENT, bytes);
+  }
+  struct object *object = take_over(slab);
+  *quick = object->next;
+  return object;
+}
+
+static inline void *heap_allocate(size_t bytes) {
+  if (bytes <= LARGEST_OBJECT) {
+    struct object **quick = &small.quick[ALIGN_UP(bytes + WORD) / ALIGNMENT];
+    struct object *object = *quick;
+    if (object) {
+      *quick = object->next;
+      return object;
+    }
+  }
+  return allocate_slowly(bytes);
+}
+
+static inline void heap_release(void *payload) {
+  if (!is_object(payload_block(payload))) {
+    tags_release(payload);
+    return;
+  }
+  struct slab *slab = object_slab(payload);
+  struct object *object = payload;
+  object->next = slab->free;
+  slab->free = object;
+  if (--slab->countdown == 0)
+    slab_event(slab);
+}
+
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  return allocate_block(alignment, bytes);
+}
+
+static size_t heap_payload_size(const void *payload) {
+  return is_object(payload_block(payload)) ? object_slab(payload)->units * ALIGNMENT - WORD
+                                           : tags_payload_size(payload);
+}
+
+/* An object cannot grow; one that shrinks stays where it is. */
+static bool heap_resize(void *payload, size_t bytes) {
+  return is_object(payload_block(payload)) ? bytes <= heap_payload_size(payload)
+                                           : tags_resize(payload, bytes);
+}
+
+static bool heap_trim(size_t keep) {
+  settle();
+  return tags_trim(keep);
+}
+
+/* ---- the walk and the check ---- */
+
+/* Lets the objects' heads tell which are in use (U=1). The quick lists are empty. */
+static void mark_objects(struct slab *slab) {
+  struct block *block = block_at(payload_block(slab), SLAB_HEADER);
+  for (size_t i = 0; i < slab->capacity; ++i, block = block_at(block, slab->units * ALIGNMENT))
+    block->head |= USED;
+  for (struct object *object = slab->free; object; object = object->next)
+    payload_block(object)->head &= ~(size_t)USED;
+}
+
+static bool report_object(struct wasmalloc_block *walk, struct block *block) {
+  walk->address = block_payload(block);
+  walk->size = heap_payload_size(walk->address);
+  walk->state = block->head & USED ? WASMALLOC_USED : WASMALLOC_FREE;
+  return true;
+}
+
+/* A slab is reported as an internal block, which is its own data, and then one block for each
+ * object. */
+static bool heap_next_block(struct wasmalloc_block *walk) {
+  if (walk->address) {
+    struct block *block = payload_block(walk->address);
+    if (walk->state == WASMALLOC_INTERNAL) {
+      mark_objects(walk->address);
+      return report_object(walk, block_at(block, SLAB_HEADER));
+    }
+    if (walk->state != WASMALLOC_FOREIGN && is_object(block)) {
+      struct slab *slab = object_slab(walk->address);
+      struct block *slab_block = payload_block(slab);
+      size_t object_size = slab->units * ALIGNMENT;
+      struct block *next = block_at(block, object_size);
+      if (next != block_at(slab_block, SLAB_HEADER + slab->capacity * object_size))
+        return report_object(walk, next);
+      walk->address = slab; /* all its objects are done: go on with the block behind the slab */
+    }
+  } else {
+    settle();
+  }
+  bool found = block_walk(walk);
+  if (found && walk->state == WASMALLOC_INTERNAL)
+    walk->size = sizeof(struct slab);
+  return found;
+}
+
+/* Whether the slab's fields agree with each other and with the objects on its list. */
+static bool slab_is_sound(struct slab *slab, size_t units) {
+  struct block *block = payload_block(slab);
+  size_t object_size = units * ALIGNMENT;
+  if (slab->units != units || slab->next->previous != slab ||
+      block_state(block) != WASMALLOC_INTERNAL || slab->capacity < LEAST ||
+      block_size(block) < SLAB_HEADER + slab->capacity * object_size)
+    return false;
+  size_t listed = 0;
+  for (struct object *object = slab->free; object; object = object->next)
+    if (object_slab(object) != slab || ++listed > slab->capacity)
+      return false;
+  size_t half = slab->capacity / 2;
+  return slab->state == (listed < half ? PARTIAL : SPARSE) &&
+         slab->countdown == (listed < half ? half : slab->capacity) - listed;
+}
+
+static const void *heap_check(void) {
+  settle();
+  for (size_t units = 0; units < SIZES; ++units) {
+    struct slab *first = small.slabs[units];
+    struct slab *slab = first;
+    bool sparse = false;
+    while (slab) {
+      if (!slab_is_sound(slab, units) || (sparse && slab->state != SPARSE))
+        return slab;
+      sparse = slab->state == SPARSE;
+      slab = slab->next == first ? NULL : slab->next;
+    }
+    if (sparse && !(small.sparse >> units & 1))
+      return first;
+  }
+  return bins_check();
+}
