@@ -263,7 +263,8 @@ async function prepareApt() {
     `deb [signed-by=${debianKeyring()}] ${mirror} ${SUITE} main\n`,
   );
   for (const name of ['status', 'preferences']) fs.writeFileSync(aptFile(name), '');
-  await apt(['update']);
+  // By itself apt only warns when a mirror does not answer.
+  await apt(['update', '-o', 'APT::Update::Error-Mode=any']);
 }
 
 /** What apt would install for these packages, as a map from name to version. */
@@ -480,7 +481,6 @@ async function compileAndRun(emscripten) {
 
 /** Everything from the packages to the stamp; the lock is held. */
 async function installLocked() {
-  checkMachine();
   fs.rmSync(STAMP, { force: true });
   announce(`Asking the Debian mirror of this machine what ${SUITE} has`);
   await prepareApt();
@@ -507,6 +507,7 @@ async function installLocked() {
  */
 export async function install({ force = false } = {}) {
   fs.mkdirSync(TOOLCHAIN, { recursive: true });
+  checkMachine();
   takeLock();
   const signals = Object.keys(INTERRUPTIONS);
   signals.forEach((signal) => process.once(signal, stop));
