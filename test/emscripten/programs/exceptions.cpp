@@ -24,7 +24,8 @@ int main() {
       sum += i;
   lists.clear();
   auto object = std::make_unique<aligned>();
-  std::printf("%ld %d\n", sum, static_cast<int>(reinterpret_cast<std::uintptr_t>(object.get()) % 256));
+  std::printf("%ld %d\n", sum,
+              static_cast<int>(reinterpret_cast<std::uintptr_t>(object.get()) % 256));
 
   std::vector<std::unique_ptr<char[]>> pieces;
   try {

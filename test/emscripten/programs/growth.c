@@ -1,8 +1,8 @@
 /*
  * Usage: node growth.js MEGABYTES
  *
- * Takes so many megabytes in pieces of one, or as many as there are, writes to all of them, gives all
- * back and takes the half of it in one piece.
+ * Takes so many megabytes in pieces of one, or as many as there are, writes to all of them, gives
+ * all back and takes the half of it in one piece.
  */
 #include <errno.h>
 #include <stdio.h>

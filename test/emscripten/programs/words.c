@@ -1,7 +1,7 @@
 /*
  * Counts the words of a text that it makes up, in a hash table that grows: malloc, calloc, realloc,
- * free, aligned_alloc and a foreign sbrk(), and a check of the heap after each round. Prints the same
- * with every allocator.
+ * free, aligned_alloc and a foreign sbrk(), and a check of the heap after each round. Prints the
+ * same with every allocator.
  */
 #include <malloc.h>
 #include <stdint.h>
