@@ -11,5 +11,5 @@ export default [
     ignores: ['js/cli.js'],
     languageOptions: { globals: globals['shared-node-browser'] },
   },
-  { files: ['test/**/*.test.js'], languageOptions: { globals: globals.mocha } },
+  { files: ['test/**/*.js'], languageOptions: { globals: globals.mocha } },
 ];

@@ -14,6 +14,8 @@ const MAXIMUM_PAGES = 65536;
 /** Page 0 belongs to the other modules on the memory; the allocator's own data stand in page 1. */
 const MINIMUM_PAGES = 2;
 
+const EXPORTS = ['alloc', 'realloc', 'dealloc', 'heap_next_block', 'heap_statistics', 'heap_check'];
+
 const OPTIONS = ['initial', 'maximum', 'memory', 'module', 'url'];
 
 /** Two allocators on one memory would overwrite each other. */
@@ -47,13 +49,13 @@ function checkMemory(memory, size) {
     throw new InvalidArgumentError('give memory, or initial and maximum, not both');
   if (!(memory.buffer instanceof ArrayBuffer))
     throw new InvalidArgumentError('memory is shared between threads: the allocators here are not');
-  if (memory.buffer.byteLength < MINIMUM_PAGES * 65536)
-    throw new InvalidArgumentError(
-      `memory is too small: it must have ${MINIMUM_PAGES} pages at least`,
-    );
   if (memoriesInUse.has(memory))
     throw new InvalidArgumentError(
       'memory has a heap already: two on one would overwrite each other',
+    );
+  if (memory.buffer.byteLength < MINIMUM_PAGES * 65536)
+    throw new InvalidArgumentError(
+      `memory is too small: it must have ${MINIMUM_PAGES} pages at least`,
     );
 }
 
@@ -73,25 +75,32 @@ function createMemory(initial = MINIMUM_PAGES, maximum = MAXIMUM_PAGES) {
   }
 }
 
-/** Instantiates the module; answers its memory and its exports. */
-async function start(module, name, { initial, maximum, memory }) {
-  const importsMemory = WebAssembly.Module.imports(module).some(({ kind }) => kind === 'memory');
+function checkExports(exports, name) {
+  const missing = EXPORTS.find((key) => typeof exports[key] !== 'function');
+  if (missing)
+    throw new LoadError(`the module for ${name} is no allocator: it does not export ${missing}`);
+}
+
+/** Loads and instantiates the module; answers its memory and its exports. */
+async function start(name, { initial, maximum, memory, module, url }) {
   const wantsMemory = (initial ?? maximum ?? memory) !== undefined;
+  const source =
+    url === undefined ? `${name}${wantsMemory ? '.imported' : ''}.wasm` : absoluteUrl(url);
+  module ??= await loadModule(source);
+  const importsMemory = WebAssembly.Module.imports(module).some(({ kind }) => kind === 'memory');
   if (wantsMemory && !importsMemory) {
     throw new InvalidArgumentError(
       'the module brings its own memory: initial, maximum and memory are for one that imports it',
     );
   }
   const imported = importsMemory ? (memory ?? createMemory(initial, maximum)) : undefined;
-  // Before the wait for the instance, lest a second call slips in.
-  if (imported) memoriesInUse.add(imported);
   try {
     const imports = imported ? { env: { memory: imported } } : {};
     const { exports } = await WebAssembly.instantiate(module, imports);
-    if (!imported) memoriesInUse.add(exports.memory);
+    checkExports(exports, name);
     return { exports, memory: imported ?? exports.memory };
   } catch (cause) {
-    memoriesInUse.delete(imported);
+    if (cause instanceof LoadError) throw cause;
     throw new LoadError(`cannot instantiate ${name}: ${cause.message}`, { cause });
   }
 }
@@ -104,9 +113,15 @@ export async function instantiate(name, options = {}) {
     );
   }
   checkOptions(options);
-  const { initial, maximum, memory, module, url } = options;
-  const build = (initial ?? maximum ?? memory) === undefined ? '' : '.imported';
-  const source = url === undefined ? `${name}${build}.wasm` : absoluteUrl(url);
-  const instance = await start(module ?? (await loadModule(source)), name, options);
-  return new Heap(name, instance.memory, instance.exports);
+  const { memory } = options;
+  // At once, so that no second call slips in while the module loads.
+  if (memory) memoriesInUse.add(memory);
+  try {
+    const instance = await start(name, options);
+    memoriesInUse.add(instance.memory);
+    return new Heap(name, instance.memory, instance.exports);
+  } catch (error) {
+    memoriesInUse.delete(memory);
+    throw error;
+  }
 }

@@ -137,7 +137,7 @@ class LiveView {
   set(_, key, value) {
     if (!isIndex(key)) return false;
     // To convert the value may run code that allocates: so first that, then look the array up.
-    const element = this.Type.name.startsWith('Big') ? BigInt.asIntN(64, value) : Number(value);
+    const element = this.Type.name.startsWith('Big') ? BigInt.asIntN(64, value) : +value;
     this.array()[key] = element;
     return true;
   }

@@ -1,0 +1,70 @@
+// What the tests of the JavaScript package share.
+// Usage: import { allocators, never, seeded } from './support.js'
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The project's folder. */
+export const project = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The rows of the table of allocators: name, file, idea. */
+export const allocators = JSON.parse(
+  readFileSync(path.join(project, 'lib/allocators.json'), 'utf8'),
+);
+
+/** Whether an allocator reuses what is given back. */
+export const frees = (name) => name !== 'minimal';
+
+/** The two builds of each module, by the options that select them. */
+export const builds = [
+  { title: 'with a memory of its own', options: () => ({}) },
+  { title: 'with a memory that is imported', options: () => ({ initial: 2, maximum: 2000 }) },
+];
+
+/** Calls `body(name, options, title)` for each allocator and each build, inside a describe(). */
+export function forEachHeap(body) {
+  for (const { name } of allocators) {
+    for (const { title, options } of builds)
+      describe(`${name}, ${title}`, () => body(name, options));
+  }
+}
+
+/** A random number generator (mulberry32): random(n) is an integer from 0 to n - 1. */
+export function randomFrom(seed) {
+  let state = seed >>> 0;
+  return (n) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * n);
+  };
+}
+
+/**
+ * Calls `body(random)` with a new seed each time, or with the one in the environment's SEED. When it
+ * fails the message says how to repeat it.
+ */
+export function seeded(body) {
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32));
+  try {
+    body(randomFrom(seed));
+  } catch (error) {
+    error.message = `${error.message} (to repeat it: SEED=${seed})`;
+    throw error;
+  }
+}
+
+/** Runs a program to its end. Fails with what it printed when its exit code is not the expected one. */
+export function run(program, args, { code = 0, ...options } = {}) {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    encoding: 'utf8',
+    ...options,
+  });
+  if (error) throw error;
+  if (status !== code) {
+    const output = `${stdout}${stderr}`.trim();
+    throw new Error(`${program} ${args.join(' ')}: exit code ${status}, not ${code}\n${output}`);
+  }
+  return { stdout, stderr };
+}
