@@ -35,6 +35,32 @@ export type ViewType =
   | Float32ArrayConstructor
   | Float64ArrayConstructor;
 
+/** The typed arrays that a heap can be viewed as. */
+export type TypedArray =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
+
+/*
+ * WebAssembly's own types come with lib "dom" or "webworker". A program for Node may have neither; then
+ * these are as much of them as it needs.
+ */
+type Memory = typeof globalThis extends { WebAssembly: { Memory: { prototype: infer M } } }
+  ? M
+  : { readonly buffer: ArrayBuffer; grow(pages: number): number };
+type Module = typeof globalThis extends { WebAssembly: { Module: { prototype: infer M } } }
+  ? M
+  : object;
+
+type AnyLiveView<A = TypedArray> = A extends TypedArray ? LiveView<A> : never;
+
 type Replaced =
   'buffer' | 'subarray' | 'set' | 'fill' | 'reverse' | 'sort' | 'copyWithin' | 'forEach';
 
@@ -53,7 +79,7 @@ type Replaced =
  *   a real typed array, such as `TextDecoder.decode`, refuse it: give them {@link Heap.read}'s copy;
  * - as with any typed array a read beyond the end gives `undefined`, and a write there does nothing.
  */
-export type LiveView<A extends InstanceType<ViewType> = Uint8Array> = Omit<A, Replaced> & {
+export type LiveView<A extends TypedArray> = Omit<A, Replaced> & {
   /** A live view of a part, as long as the part is now. */
   subarray(begin?: number, end?: number): LiveView<A>;
   /** Copies elements into the view. */
@@ -82,9 +108,9 @@ export interface InstantiateOptions {
    * 65535) is theirs; from page 1 on all belongs to the heap, also what anybody adds with
    * `memory.grow`. There can be one heap on a memory. Not together with `initial` and `maximum`.
    */
-  memory?: WebAssembly.Memory;
+  memory?: Memory;
   /** The module, compiled already: one of `wasmalloc/dist/*.wasm`, as a bundler may hand it over. */
-  module?: WebAssembly.Module;
+  module?: Module;
   /** Where to fetch the module from instead of this package's `dist/`: an absolute URL. */
   url?: string | URL;
 }
@@ -112,7 +138,7 @@ export interface Heap {
   /** The allocator's name. */
   readonly name: AllocatorName;
   /** The memory, for other modules to import. Its `buffer` is replaced when it grows. */
-  readonly memory: WebAssembly.Memory;
+  readonly memory: Memory;
   /**
    * The module's own functions, for other modules to import: calls go from WebAssembly to WebAssembly,
    * with no JavaScript between. Called from JavaScript they check nothing, and addresses above 2 GiB
@@ -205,7 +231,7 @@ export interface Heap {
    */
   write(
     address: number,
-    source: ArrayBufferView | ArrayBuffer | LiveView<InstanceType<ViewType>> | readonly number[],
+    source: ArrayBufferView | ArrayBuffer | AnyLiveView | readonly number[],
   ): void;
   /**
    * Reads a text in UTF-8.
@@ -273,7 +299,7 @@ export interface Heap {
 /** What an allocator's module exports, as WebAssembly sees it. Sizes count 32-bit words. */
 export interface HeapExports {
   /** The memory, where the module brings its own. */
-  readonly memory?: WebAssembly.Memory;
+  readonly memory?: Memory;
   readonly alloc: (words: number) => number;
   readonly realloc: (address: number, words: number) => number;
   readonly dealloc: (address: number) => void;
