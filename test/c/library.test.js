@@ -1,0 +1,289 @@
+// The C library interface of every allocator, linked by emcc in every variant and run in Node.
+// Usage: npx mocha test/c/library.test.js [-g 'part of a name']; WASMALLOC_TEST_SEED=N for another seed
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import {
+  allocators,
+  emcc,
+  findNode24,
+  port,
+  queued,
+  runModule,
+  temporaryFolder,
+} from '../support/emcc.js';
+import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
+
+const GROWTH = ['-sALLOW_MEMORY_GROWTH'];
+const NO_GROWTH = ['-sABORTING_MALLOC=0'];
+
+/**
+ * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from 16
+ * MiB to what the allocator's tests need, without it is as large from the start; `args` are the
+ * suite's.
+ */
+const variants = {
+  '-O0 with assertions and SAFE_HEAP, growth': {
+    compile: ['-O0'],
+    link: ['-O0', '-sASSERTIONS=2', '-sSAFE_HEAP=1', ...GROWTH],
+    growth: true,
+    args: ['--operations=20000'],
+  },
+  '-O2, growth': { compile: ['-O2'], link: ['-O2', ...GROWTH], growth: true },
+  '-O2, no growth': { compile: ['-O2'], link: ['-O2', ...NO_GROWTH] },
+  '-O2, no growth, ABORTING_MALLOC=1': {
+    compile: ['-O2'],
+    link: ['-O2', '-sABORTING_MALLOC=1'],
+    args: ['--no-exhaustion'],
+  },
+  '-O3, growth': { compile: ['-O3'], link: ['-O3', ...GROWTH], growth: true },
+  '-Oz, no growth': { compile: ['-Oz'], link: ['-Oz', ...NO_GROWTH] },
+  '-pthread': { compile: ['-O2', '-pthread'], link: ['-O2', '-pthread', ...NO_GROWTH] },
+  'MEMORY64, growth': {
+    compile: ['-O2', '-sMEMORY64', '-Wno-experimental'],
+    link: ['-O2', '-sMEMORY64', '-Wno-experimental', ...GROWTH],
+    growth: true,
+    node: findNode24,
+  },
+  'MEMORY64 -O0 with assertions and SAFE_HEAP, no growth': {
+    compile: ['-O0', '-sMEMORY64', '-Wno-experimental'],
+    link: [
+      ...['-O0', '-sMEMORY64', '-Wno-experimental'],
+      ...['-sASSERTIONS=2', '-sSAFE_HEAP=1', ...NO_GROWTH],
+    ],
+    node: findNode24,
+    args: ['--operations=20000'],
+  },
+  '-fsanitize=undefined, growth': {
+    compile: ['-O1', '-fsanitize=undefined', '-fno-sanitize-recover'],
+    link: ['-O1', '-fsanitize=undefined', ...GROWTH],
+    growth: true,
+    args: ['--operations=50000'],
+  },
+  'STANDALONE_WASM, growth': {
+    compile: ['-O2'],
+    link: ['-O2', '-sSTANDALONE_WASM', ...GROWTH],
+    growth: true,
+  },
+};
+
+const folder = temporaryFolder();
+
+const objects = new Map();
+
+/** The suite's object files for some flags: compiled once, linked with each allocator. */
+function compile(flags, sourceFiles = files) {
+  const key = [...flags, ...sourceFiles].join(' ');
+  if (!objects.has(key)) {
+    const prefix = path.join(folder, `objects-${objects.size}-`);
+    const compiled = sourceFiles.map(async (file) => {
+      const object = `${prefix}${file}.o`;
+      const warnings = ['-Wall', '-Wextra', '-Wno-unused-command-line-argument', '-Werror'];
+      /* The compiler must not know what malloc is: it would leave out calls that it thinks useless. */
+      const meaning = ['-fno-builtin', ...(file.endsWith('.c') ? ['-std=c11'] : ['-std=c++17'])];
+      const input = path.join(sources, file);
+      await emcc([...flags, ...warnings, ...meaning, '-c', input, '-o', object]);
+      return object;
+    });
+    objects.set(key, Promise.all(compiled));
+  }
+  return objects.get(key);
+}
+
+let programs = 0;
+
+/** Links objects with an allocator; returns the path of the program. */
+async function link(compiled, flags, allocator) {
+  const program = path.join(folder, `program-${++programs}.js`);
+  const use = `--use-port=${port}:allocator=${allocator}`;
+  await emcc([...(await compiled), ...flags, '-sEXIT_RUNTIME', use, '-o', program]);
+  return program;
+}
+
+/** The flags that give a program `bytes` of memory. */
+function memoryFlags(bytes, growth) {
+  return [`-s${growth ? 'MAXIMUM' : 'INITIAL'}_MEMORY=${bytes}`];
+}
+
+/** Builds and runs the suite with one allocator in one variant. */
+async function buildAndRun(allocator, { compile: compiling, link: linking, growth, args, node }) {
+  const traits = traitsOf(allocator);
+  const flags = [...linking, ...memoryFlags(traits.memory, growth)];
+  const program = await link(compile(compiling), flags, allocator);
+  const engine = node?.() ?? process.execPath;
+  return runSuite(engine, [program], [...traits.args, ...(args ?? [])]);
+}
+
+/** A promise for each allocator, made when it is first asked for: then for all, to use all processors. */
+function forAll(job) {
+  let jobs;
+  return (allocator) => {
+    jobs ??= Object.fromEntries(allocators.map(({ name }) => [name, queued(() => job(name))]));
+    return jobs[allocator];
+  };
+}
+
+describe('C library interface', function () {
+  this.timeout(600_000);
+
+  for (const [name, variant] of Object.entries(variants)) {
+    describe(name, () => {
+      const ran = forAll((allocator) => buildAndRun(allocator, variant));
+      for (const { name: allocator } of allocators) {
+        describe(allocator, () => {
+          defineTests(() => ran(allocator));
+        });
+      }
+    });
+  }
+});
+
+/**
+ * Programs of their own: `prints` is the whole output, or a pattern for it.
+ */
+const single = {
+  'C++ with exceptions: new, delete, containers': {
+    source: 'cplusplus.cpp',
+    flags: ['-O2', '-fexceptions'],
+    link: NO_GROWTH,
+  },
+  'C++ with exceptions, -O0 with assertions and SAFE_HEAP, growth': {
+    source: 'cplusplus.cpp',
+    flags: ['-O0', '-fexceptions'],
+    link: ['-sASSERTIONS=2', '-sSAFE_HEAP=1', ...GROWTH],
+    growth: true,
+  },
+  'threads, blocks passed between them': {
+    source: 'threads.c',
+    flags: ['-O2', '-pthread'],
+    link: ['-sPTHREAD_POOL_SIZE=4', ...NO_GROWTH],
+  },
+  'threads, growth, main program in a thread': {
+    source: 'threads.c',
+    flags: ['-O2', '-pthread'],
+    link: ['-sPROXY_TO_PTHREAD', '-Wno-pthreads-mem-growth', ...GROWTH],
+    growth: true,
+  },
+  'threads, -O0 with assertions and SAFE_HEAP': {
+    source: 'threads.c',
+    flags: ['-O0', '-pthread'],
+    link: ['-sPTHREAD_POOL_SIZE=4', '-sASSERTIONS=2', '-sSAFE_HEAP=1', ...NO_GROWTH],
+    args: ['1000'],
+  },
+  'a program with a malloc of its own around emscripten_builtin_malloc': {
+    source: 'wrap.c',
+    flags: ['-O2'],
+    link: NO_GROWTH,
+  },
+  'memory of 4 GiB': {
+    source: 'large.c',
+    flags: ['-O2'],
+    link: ['-sMAXIMUM_MEMORY=4GB', ...GROWTH],
+  },
+};
+
+describe('C library interface: programs', function () {
+  this.timeout(600_000);
+
+  for (const [name, { source, flags, link: linking, growth, args = [] }] of Object.entries(
+    single,
+  )) {
+    describe(name, () => {
+      const ran = forAll(async (allocator) => {
+        const memory = source === 'large.c' ? [] : memoryFlags(traitsOf(allocator).memory, growth);
+        const compiled = compile(flags, [source]);
+        const program = await link(compiled, [...flags, ...linking, ...memory], allocator);
+        return runModule(program, { args: [...args, allocator] });
+      });
+      for (const { name: allocator } of allocators) {
+        it(allocator, async () => {
+          const { stdout } = await ran(allocator);
+          assert.match(stdout, /^(ok .*\n)+$/);
+        });
+      }
+    });
+  }
+});
+
+describe('malloc_stats', function () {
+  this.timeout(600_000);
+  const name = 'malloc_stats prints statistics to stderr and changes nothing';
+  const ran = forAll(async (allocator) => {
+    const program = await link(compile(['-O2']), ['-O2'], allocator);
+    return runModule(program, { args: [...traitsOf(allocator).args, name] });
+  });
+  for (const { name: allocator } of allocators) {
+    it(`${allocator} prints sizes to stderr, and nothing to stdout`, async () => {
+      const { stdout, stderr } = await ran(allocator);
+      assert.equal(stdout, `file inspection.c\nrun ${name}\nok ${name}\n`);
+      assert.match(stderr, /\d+/);
+    });
+  }
+});
+
+/**
+ * Faults of the allocators that Emscripten ships, and the tests that find them: this shows that the
+ * suite can fail.
+ */
+const known = {
+  'emmalloc, wasm32': {
+    flags: ['-O2'],
+    link: ['-sMALLOC=emmalloc'],
+    faults: {
+      'sizes near SIZE_MAX through realloc, memalign, aligned_alloc':
+        'sizes over PTRDIFF_MAX are refused with ENOMEM by every function',
+      'realloc to a size near SIZE_MAX':
+        'realloc that fails leaves the block as it was: address, contents, size',
+      "calloc's product": 'calloc and reallocarray refuse products that overflow, with ENOMEM',
+      'posix_memalign with an alignment that is none':
+        'posix_memalign refuses a bad alignment with EINVAL',
+      'posix_memalign writes NULL':
+        'posix_memalign without memory returns ENOMEM, the pointer untouched',
+      'ordinary use after malloc_trim':
+        'malloc_trim returns 0 or 1, and ordinary use goes on after it',
+      'errno when malloc fails': 'sizes near SIZE_MAX are refused with ENOMEM by every function',
+      'errno of aligned_alloc': 'aligned_alloc refuses an impossible alignment with EINVAL',
+    },
+  },
+  'dlmalloc, wasm64': {
+    flags: ['-O2', '-sMEMORY64', '-Wno-experimental'],
+    link: ['-sMALLOC=dlmalloc'],
+    node: findNode24,
+    faults: {
+      'sizes near SIZE_MAX': 'sizes near SIZE_MAX are refused with ENOMEM by every function',
+      'errno when realloc fails':
+        'realloc that fails leaves the block as it was: address, contents, size',
+    },
+  },
+  'mimalloc, wasm32': {
+    flags: ['-O2'],
+    link: ['-sMALLOC=mimalloc'],
+    faults: {
+      'alignment of small blocks': 'every pointer for sizes 0 to 4096 is aligned for every type',
+      'no large block after a heap full of small ones':
+        'recovers after exhaustion by blocks of 24 bytes',
+    },
+  },
+};
+
+describe('the C suite finds known faults of', function () {
+  this.timeout(600_000);
+  const memory = 256 * 2 ** 20;
+  for (const [name, { flags, link: linking, node, faults }] of Object.entries(known)) {
+    describe(name, () => {
+      let program;
+      before(async () => {
+        program = path.join(folder, `${name.replace(/\W+/g, '-')}.js`);
+        const compiled = await compile([...flags, '-DTEST_OTHER_ALLOCATOR']);
+        const growth = [...GROWTH, `-sMAXIMUM_MEMORY=${memory}`];
+        await emcc([...compiled, ...flags, ...linking, ...growth, '-sEXIT_RUNTIME', '-o', program]);
+      });
+      for (const [fault, test] of Object.entries(faults)) {
+        it(fault, async () => {
+          const engine = node?.() ?? process.execPath;
+          const args = [program, `--maximum=${memory}`, test];
+          await assert.rejects(runModule(args[0], { node: engine, args: args.slice(1) }));
+        });
+      }
+    });
+  }
+});
