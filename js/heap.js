@@ -46,6 +46,10 @@ function bytesOf(source) {
   );
 }
 
+function corruptAt(address) {
+  return new HeapCorruptionError(`the heap is corrupt: the block at ${address} is broken`, address);
+}
+
 export class Heap {
   #name;
   #memory;
@@ -204,6 +208,7 @@ export class Heap {
   // ---- looking inside ----
 
   stats() {
+    this.check(); // the walk over a broken heap might not end
     const address = this.#inspect(() => this.#exports.heap_statistics());
     const values = new Uint32Array(this.#memory.buffer, address, STATISTICS.length);
     return Object.fromEntries(STATISTICS.map((name, i) => [name, values[i]]));
@@ -214,6 +219,7 @@ export class Heap {
     let record = 0;
     while ((record = this.#inspect(() => this.#exports.heap_next_block(record)))) {
       const [address, size, state] = new Uint32Array(this.#memory.buffer, record, 3);
+      if (address <= (blocks.at(-1)?.address ?? 0)) throw corruptAt(address);
       blocks.push({ address, size, state: STATES[state] });
     }
     return blocks;
@@ -224,7 +230,7 @@ export class Heap {
     if (fault === 0) return;
     throw fault === NO_BLOCK
       ? new HeapCorruptionError('the heap is corrupt: the fault is not in a block', null)
-      : new HeapCorruptionError(`the heap is corrupt: the block at ${fault} is broken`, fault);
+      : corruptAt(fault);
   }
 
   /** Following broken links may lead out of memory, which traps. */

@@ -276,9 +276,9 @@ export interface Heap {
   ): R;
 
   /**
-   * Statistics of the heap. Takes time in proportion to the number of blocks.
+   * Statistics of the heap, which is checked first. Takes time in proportion to the number of blocks.
    *
-   * @throws {@link HeapCorruptionError} when the heap cannot be walked
+   * @throws {@link HeapCorruptionError} as {@link Heap.check}
    */
   stats(): HeapStatistics;
   /**

@@ -204,15 +204,17 @@ describe('a heap', () => {
         const blocks = [2000, 2000, 2000].map((words) => victim.alloc(words));
         const bytes = victim.blocks().find(({ address }) => address === blocks[0]).size;
         victim.check();
-        victim.write(blocks[0] + bytes, new Uint8Array(8).fill(0xf0));
-        assert.throws(
-          () => victim.check(),
-          (error) =>
-            error instanceof HeapCorruptionError &&
-            error.name === 'HeapCorruptionError' &&
-            /corrupt/.test(error.message) &&
-            (error.address === null || Number.isInteger(error.address)),
-        );
+        const expected = (error) =>
+          error instanceof HeapCorruptionError &&
+          error.name === 'HeapCorruptionError' &&
+          /corrupt/.test(error.message) &&
+          (error.address === null || Number.isInteger(error.address));
+        for (const byte of [0, 0xf0]) {
+          victim.write(blocks[0] + bytes, new Uint8Array(8).fill(byte));
+          assert.throws(() => victim.check(), expected);
+          assert.throws(() => victim.stats(), expected);
+          assert.throws(() => victim.blocks(), expected);
+        }
       });
     });
 
