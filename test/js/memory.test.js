@@ -99,6 +99,29 @@ describe('the memory', () => {
         }
       });
 
+      if (frees(name)) {
+        it('is found at its very end, behind a smaller block of nearly that size', async () => {
+          const heap = await instantiate(name, { initial: 2, maximum: 2 });
+          const smaller = heap.alloc(579);
+          heap.alloc(1);
+          let filler, last;
+          for (let words = PAGE / 4; !last; words -= 2) {
+            heap.dealloc(filler ?? 0);
+            filler = heap.alloc(words);
+            last = filler && heap.alloc(601);
+          }
+          assert.equal(heap.alloc(100), 0, 'nothing is left');
+          for (const words of [601, 598]) {
+            heap.dealloc(last);
+            heap.dealloc(smaller);
+            assert.equal(heap.alloc(words), last, `${words} words`);
+            heap.check();
+            assert.equal(heap.alloc(579), smaller);
+            heap.check();
+          }
+        });
+      }
+
       it('is usable above 2 GiB', async () => {
         const heap = await instantiate(name, { initial: 40000, maximum: 40000 });
         const { i32, f64 } = heap;
