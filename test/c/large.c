@@ -13,7 +13,7 @@
 
 #include "names.h"
 
-enum { PART = 1 << 20, MOST = 4096 };
+enum { PART = 1 << 20, MOST = 4200 };
 
 static unsigned char *parts[MOST];
 
