@@ -98,6 +98,15 @@ describe('emscripten: the port', function () {
         ));
     }
 
+    it('says that the cache is frozen', () =>
+      assert.rejects(
+        emcc([words, `--use-port=${copyPackage('frozen')}`, '-o', 'never.js'], {
+          cwd: folder,
+          env: { EM_FROZEN_CACHE: '1' },
+        }),
+        /cache is frozen and has no libwasmalloc-wasmalloc-.*EM_FROZEN_CACHE=0/,
+      ));
+
     it('says that Emscripten is too old', async () => {
       const tools = path.join(folder, 'old', 'tools');
       mkdirSync(tools, { recursive: true });
@@ -179,6 +188,22 @@ describe('emscripten: the port', function () {
     // A process that had to wait for another one finds the library.
     assert.equal(links.flat().length, 2);
   });
+
+  it('has sources that give no warnings', () =>
+    Promise.all(
+      allocators.map(({ file }) =>
+        queued(() =>
+          emcc(
+            [
+              ...['c_interface.c', 'memory_wasm.c'].map((name) => path.join(project, 'lib', name)),
+              ...['-c', '-O2', '-std=c11', '-DNDEBUG', `-DWASMALLOC_ALLOCATOR="${file}"`],
+              ...['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'],
+            ],
+            { cwd: temporaryFolder() },
+          ),
+        ),
+      ),
+    ));
 
   it('is machine code in an LTO build', async () => {
     const copy = copyPackage('lto');

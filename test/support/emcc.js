@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findEmscripten, onPath } from '../../scripts/emscripten.mjs';
+import { compareVersions, findEmscripten, onPath } from '../../scripts/emscripten.mjs';
 import { findNode } from '../engines/index.js';
 
 /** The project's folder. */
@@ -62,6 +62,14 @@ export async function emcc(args, { cwd, env } = {}) {
   const emscripten = findEmscripten();
   const driver = args.some((arg) => /\.(cc|cpp)$/.test(arg)) ? emscripten.emxx : emscripten.emcc;
   return run(driver, args, { cwd, env: { ...emscripten.env, ...env } });
+}
+
+/**
+ * @param {string} version such as '4.0.0'
+ * @returns {boolean} whether emcc is of this version or newer
+ */
+export function emscriptenIsAtLeast(version) {
+  return compareVersions(findEmscripten().version, version) >= 0;
 }
 
 /**

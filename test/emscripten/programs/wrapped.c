@@ -8,6 +8,10 @@
 #include <string.h>
 #include <wasmalloc.h>
 
+/* Older headers do not declare these two. */
+void *emscripten_builtin_calloc(size_t count, size_t size);
+void *emscripten_builtin_realloc(void *pointer, size_t size);
+
 static int allocated, freed;
 
 void *malloc(size_t size) {
