@@ -7,11 +7,18 @@ import { frees, forEachHeap, seeded } from './support.js';
 const OPERATIONS = 40_000;
 const BATCH = 1000;
 
-/** How many words: mostly few, sometimes many. */
-const SIZES = {
-  small: (random) => 1 + random(16),
-  mixed: (random) => 1 + random([8, 64, 500, 5000][random(4)]),
-  large: (random) => 1 + random(60_000),
+/** How many words; how many blocks at most; and the maximum, in pages, of an imported memory, which is
+ * so small that it is used up again and again. */
+const MIXES = {
+  small: { size: (random) => 1 + random(16), limit: 3000, maximum: 3 },
+  mixed: {
+    size: (random) => 1 + random([8, 64, 500, 5000][random(4)]),
+    limit: 2000,
+    maximum: 60,
+  },
+  // Blocks of similar size, so that many share a bin.
+  similar: { size: (random) => 500 + random(200), limit: 120, maximum: 4 },
+  large: { size: (random) => 1 + random(60_000), limit: 300, maximum: 200 },
 };
 
 /** The model of one heap. */
@@ -54,6 +61,13 @@ class Model {
     return block;
   }
 
+  /** When a request is refused there must be no free block that is clearly large enough. */
+  refuse(words) {
+    if (!frees(this.heap.name)) return;
+    const { largestFree } = this.heap.stats();
+    assert.ok(largestFree < words * 5 + 64, `no ${words} words, but ${largestFree} bytes are free`);
+  }
+
   step(limit) {
     const { heap, random } = this;
     const choice = this.blocks.length === 0 ? 0 : this.blocks.length >= limit ? 99 : random(100);
@@ -61,12 +75,14 @@ class Model {
       const words = this.size(random);
       const address = heap.alloc(words);
       if (address) this.add(address, words);
+      else this.refuse(words);
     } else if (choice < 65) {
       const block = this.take();
       const words = this.size(random);
       const address = heap.realloc(block.address, words);
       if (!address) {
         this.blocks.push(block); // as it was, which is looked at when it is taken again
+        this.refuse(words);
         return;
       }
       const kept = { ...block, address };
@@ -99,16 +115,15 @@ class Model {
 
 describe(`${OPERATIONS} random operations against a model`, () => {
   forEachHeap((name, options) => {
-    for (const [title, size] of Object.entries(SIZES)) {
+    for (const [title, { size, limit, maximum }] of Object.entries(MIXES)) {
       it(`${title} blocks`, async () => {
-        // An imported memory has a maximum that the large blocks reach: 25 MiB.
         const { initial } = options();
-        const heap = await instantiate(name, initial ? { initial, maximum: 400 } : {});
+        const heap = await instantiate(name, initial ? { initial, maximum } : {});
         seeded((random) => {
           const model = new Model(heap, random, size);
           const operations = frees(name) ? OPERATIONS : OPERATIONS / 10;
           for (let i = 0; i < operations; i++) {
-            model.step(title === 'large' ? 300 : 3000);
+            model.step(limit);
             if (i % BATCH === 0) model.compare(name);
           }
           while (model.blocks.length > 0) heap.dealloc(model.take().address);
