@@ -23,6 +23,10 @@
  */
 #include "boundary_tags.h"
 
+/* Having found a block that is large enough, look at so many more for one that fits better. None is
+ * fast, but splits large blocks for small requests, which may double the heap. */
+#define FURTHER 16
+
 static struct free_block list = {0, &list, &list};
 
 static void free_list_insert(struct free_block *block) {
@@ -38,13 +42,21 @@ static void free_list_remove(struct free_block *block) {
 }
 
 static struct block *free_list_find(size_t size) {
-  for (struct free_block *block = list.next; block != &list; block = block->next) {
-    if (block->head >= size) { /* the flags below the size do not matter: it is a multiple of 8 */
-      free_list_remove(block);
-      return (struct block *)block;
-    }
+  struct free_block *best = &list;
+  int further = FURTHER;
+  for (struct free_block *block = list.next; block != &list && further; block = block->next) {
+    if (block->head >= size && (best == &list || block->head < best->head))
+      best = block;
+    further -= best != &list;
   }
-  return NULL;
+  if (best == &list)
+    return NULL;
+  free_list_remove(best);
+  return (struct block *)best;
+}
+
+static bool free_list_reclaim(void) {
+  return false;
 }
 
 static void *heap_allocate(size_t bytes) {

@@ -39,6 +39,10 @@ static struct block *free_list_find(size_t size) {
   return bins_find(size);
 }
 
+static bool free_list_reclaim(void) {
+  return false;
+}
+
 static void *heap_allocate(size_t bytes) {
   return tags_allocate(bytes);
 }

@@ -44,13 +44,13 @@
  *
  * The life of a slab:
  *
- *                     an object is freed        half are free           all are free
- *      taken over ----------------------> partial ---------> sparse -------------------> released
- *          ^                                 |                 |
- *          `----- malloc takes its list -----+-----------------+--- memory is short ---> dissolved
+ *                          an object is freed             all are free, and it is not the only one
+ *         .-- taken over ----------------------> listed ------------------------------------------>
+ * released |       ^                              |   | new slab   `--- malloc takes its list ----'
+ * `-- memory is short, and half are free --> dissolved
  *
- * free has to do more than to put the object on the list only when one of the three events occurs.
- * One counter tells: countdown, the number of frees until the next event.
+ * free has to do more than to put the object on the list only when one of the two events on the
+ * upper line occurs. One counter tells: countdown, the number of frees until the next of them.
  *
  * Invariants: those of 4_bins, with slabs as blocks that are neither free nor the program's (S=1,
  * U=0); an object is on its slab's list, or on the quick list of its size, or the program's; a slab
@@ -73,17 +73,11 @@ struct object {
 struct slab {
   struct object *free; /* objects freed since malloc took the list over */
   size_t countdown;    /* frees until free has to look at the slab */
-  struct slab *next;   /* in the ring of the size's slabs with free objects */
+  struct slab *next;   /* in the ring of the size's slabs, if listed */
   struct slab *previous;
   uint16_t units;   /* size of an object with its head, in units of ALIGNMENT */
   uint8_t capacity; /* number of objects */
-  uint8_t state;    /* an enum slab_state */
-};
-
-enum slab_state {
-  TAKEN,   /* all objects are in use or on a quick list: the next free makes the slab partial */
-  PARTIAL, /* some are free: countdown leads to half of them */
-  SPARSE,  /* half are free, or more: countdown leads to all of them */
+  bool listed;      /* if so, countdown leads to when all are free; if not, to the next free */
 };
 
 /* An object has at least the size of a block, so that a slab can dissolve into blocks. */
@@ -115,11 +109,11 @@ static struct {
   /* Free objects by their size with head, in units of ALIGNMENT. The lists below MINIMUM_UNITS hold
    * objects of that size, so that malloc need not compare. */
   struct object *quick[SIZES];
-  /* By size, a ring of the slabs that have a list: here is the first, and the last is before it. */
+  /* By size, the ring of the listed slabs: here is the first, and the last is before it. */
   struct slab *slabs[SIZES];
   uint8_t warmth[SIZES]; /* blocks allocated without a slab, up to COLD */
   uint16_t count[SIZES]; /* of slabs */
-  uint64_t sparse;       /* bit u: the last slab in slabs[u] may be sparse */
+  uint32_t candidate;    /* the size whose slabs are next to be looked at when memory is short */
 } small;
 
 _Static_assert(FLAGS < 1 << OFFSET_SHIFT, "the flags lie below the offset");
@@ -176,9 +170,7 @@ static struct slab *cut_slab(size_t units) {
   /* Rather a small slab than a larger heap. */
   struct block *block = bins_find(SLAB_HEADER + capacity * object_size);
   if (!block)
-    block = free_list_find(SLAB_HEADER + LEAST * object_size);
-  if (!block)
-    block = grow_last_block(SLAB_HEADER + capacity * object_size);
+    block = find_block(SLAB_HEADER + LEAST * object_size);
   if (!block)
     return NULL;
   size_t available = block_size(block);
@@ -190,7 +182,7 @@ static struct slab *cut_slab(size_t units) {
   struct slab *slab = block_payload(block);
   slab->units = (uint16_t)units;
   slab->capacity = (uint8_t)capacity;
-  slab->state = TAKEN;
+  slab->listed = false;
   struct object **link = &slab->free;
   size_t offset = SLAB_HEADER;
   for (; capacity; --capacity) {
@@ -205,37 +197,34 @@ static struct slab *cut_slab(size_t units) {
   return slab;
 }
 
-/* Takes over the list of the slab, which is on a ring or new. */
+/* Takes over the list of the slab, which is listed or new. */
 static struct object *take_over(struct slab *slab) {
   struct object *objects = slab->free;
-  if (slab->state != TAKEN)
+  if (slab->listed)
     ring_remove(slab);
   slab->free = NULL;
-  slab->state = TAKEN;
+  slab->listed = false;
   slab->countdown = 1;
   return objects;
 }
 
+/* Gives a slab back, all objects of which are on its list. */
+static void release_slab(struct slab *slab) {
+  ring_remove(slab);
+  --small.count[slab->units];
+  struct block *block = payload_block(slab);
+  release_block(block, block_size(block));
+}
+
 /* Called by free when the countdown has come to 0. */
 NOT_INLINED static void slab_event(struct slab *slab) {
-  size_t half = slab->capacity / 2;
-  if (slab->state == TAKEN) {
-    slab->state = PARTIAL;
-    slab->countdown = half - 1;
+  if (!slab->listed) {
     ring_append(slab);
-    small.slabs[slab->units] = slab; /* last in the ring is first, for the one it starts at */
-    return;
-  }
-  ring_remove(slab);
-  if (slab->state == PARTIAL) {
-    slab->state = SPARSE;
-    slab->countdown = slab->capacity - half;
-    ring_append(slab);
-    small.sparse |= (uint64_t)1 << slab->units;
-  } else {
-    --small.count[slab->units];
-    struct block *block = payload_block(slab);
-    release_block(block, block_size(block));
+    small.slabs[slab->units] = slab; /* the last of a ring is the first, for one who starts there */
+    slab->listed = true;
+    slab->countdown = slab->capacity - (size_t)1;
+  } else if (slab->next != slab) {
+    release_slab(slab); /* but the last of a size stays: to cut it anew would be a waste */
   }
 }
 
@@ -276,21 +265,35 @@ static void dissolve(struct slab *slab) {
     release_block(run, (size_t)((char *)end - (char *)run));
 }
 
-/* Dissolves one sparse slab, if there is any. */
-static bool dissolve_one(void) {
-  while (small.sparse) {
-    struct slab *first = small.slabs[__builtin_ctzll(small.sparse)];
-    if (first && first->previous->state == SPARSE) {
-      dissolve(first->previous);
+/* Dissolves the last slab in the ring of a size if half of it is free. If not it comes first:
+ * malloc fills it up, and another is last. */
+static bool dissolve_last(size_t units) {
+  struct slab **first = &small.slabs[units];
+  if (!*first)
+    return false;
+  *first = (*first)->previous;
+  if ((*first)->countdown > (*first)->capacity / 2u)
+    return false;
+  dissolve(*first);
+  return true;
+}
+
+static struct block *free_list_find(size_t size) {
+  return bins_find(size);
+}
+
+/* Dissolves one slab, if one is found at once. */
+static bool free_list_reclaim(void) {
+  for (int sizes = 0; sizes < SIZES; ++sizes) {
+    if (dissolve_last(small.candidate))
       return true;
-    }
-    small.sparse &= small.sparse - 1;
+    small.candidate = (small.candidate + 1) % SIZES;
   }
   return false;
 }
 
-/* Puts the objects on the quick lists back on their slabs' lists: what is free is then seen to be.
- */
+/* Puts the objects on the quick lists back on their slabs' lists, and releases the slabs that are
+ * then seen to be unused. */
 static void settle(void) {
   for (size_t units = 0; units < SIZES; ++units) {
     for (struct object *object; (object = small.quick[units]);) {
@@ -298,15 +301,17 @@ static void settle(void) {
       heap_release(object);
     }
   }
+  for (size_t units = 0; units < SIZES; ++units)
+    if (small.slabs[units] && small.slabs[units]->countdown == 0)
+      release_slab(small.slabs[units]);
 }
 
-/* A free block for the heap's other users. Where the bins have none some slabs are given up for it,
- * not more than a few at a time, so that no call takes long. */
-static struct block *free_list_find(size_t size) {
-  struct block *block = bins_find(size);
-  for (int tries = 0; !block && tries < 4 && dissolve_one(); ++tries)
-    block = bins_find(size);
-  return block;
+/* Makes ordinary free blocks of what is free in slabs, but for slabs that are half full. */
+static void gather(void) {
+  settle();
+  for (size_t units = 0; units < SIZES; ++units)
+    for (size_t slabs = small.count[units]; slabs; --slabs)
+      dissolve_last(units);
 }
 
 /* ---- the contract ---- */
@@ -315,9 +320,7 @@ static struct block *free_list_find(size_t size) {
 static void *allocate_block(size_t alignment, size_t bytes) {
   void *payload = tags_allocate_aligned(alignment, bytes);
   if (!payload && bytes <= MAXIMUM_REQUEST) {
-    settle();
-    while (dissolve_one())
-      ;
+    gather();
     payload = tags_allocate_aligned(alignment, bytes);
   }
   return payload;
@@ -382,7 +385,7 @@ static bool heap_resize(void *payload, size_t bytes) {
 }
 
 static bool heap_trim(size_t keep) {
-  settle();
+  gather();
   return tags_trim(keep);
 }
 
@@ -443,25 +446,20 @@ static bool slab_is_sound(struct slab *slab, size_t units) {
   for (struct object *object = slab->free; object; object = object->next)
     if (object_slab(object) != slab || ++listed > slab->capacity)
       return false;
-  size_t half = slab->capacity / 2;
-  return slab->state == (listed < half ? PARTIAL : SPARSE) &&
-         slab->countdown == (listed < half ? half : slab->capacity) - listed;
+  return slab->listed && listed && slab->countdown == slab->capacity - listed;
 }
 
 static const void *heap_check(void) {
   settle();
   for (size_t units = 0; units < SIZES; ++units) {
-    struct slab *first = small.slabs[units];
-    struct slab *slab = first;
-    bool sparse = false;
-    while (slab) {
-      if (!slab_is_sound(slab, units) || (sparse && slab->state != SPARSE))
+    struct slab *slab = small.slabs[units];
+    if (!slab)
+      continue;
+    do {
+      if (!slab_is_sound(slab, units))
         return slab;
-      sparse = slab->state == SPARSE;
-      slab = slab->next == first ? NULL : slab->next;
-    }
-    if (sparse && !(small.sparse >> units & 1))
-      return first;
+      slab = slab->next;
+    } while (slab != small.slabs[units]);
   }
   return bins_check();
 }

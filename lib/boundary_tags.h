@@ -19,10 +19,14 @@
  * So a free block has four words at least, and that is the smallest block there is: a used block of
  * that size has a payload of three words.
  *
- * An allocator supplies the free lists by three functions, and gets the rest from here.
+ * An allocator supplies the free lists by four functions, and gets the rest from here.
+ *
+ * The last block of the heap, if it is free, is in no list. It is *the rest*, taken only when no
+ * other block fits, so that the heap's used end stays low. (Lea calls it top, others the
+ * wilderness.)
  *
  * Invariants: a block's P says whether the block before it is used; no two free blocks are
- * neighbours (so P of a free block is always 1); every free block is in the lists.
+ * neighbours (so P of a free block is always 1); every free block but the rest is in the lists.
  */
 #ifndef WASMALLOC_BOUNDARY_TAGS_H
 #define WASMALLOC_BOUNDARY_TAGS_H
@@ -46,6 +50,10 @@ static void free_list_remove(struct free_block *block);
 /* From the allocator: a free block of at least `size` bytes, taken out of the lists, or NULL. */
 static struct block *free_list_find(size_t size);
 
+/* From the allocator: makes free blocks of some memory that it has put aside. False if there is
+ * none. */
+static bool free_list_reclaim(void);
+
 /* ---- tags ---- */
 
 static inline bool previous_is_used(const struct block *block) {
@@ -62,13 +70,31 @@ static inline struct block *block_previous(struct block *block) {
   return (struct block *)((char *)block - *previous_tag(block));
 }
 
-/* Makes `size` bytes at `block` a free block in the lists. Its neighbours are used. */
+/* Whether a free block is the rest: the last of the heap. */
+static inline bool is_rest(struct block *block) {
+  return block_next(block) == heap_end_block();
+}
+
+/* The size of the rest, or 0 when the last block is not free. */
+static inline size_t rest_size(void) {
+  return heap.end && !previous_is_used(heap_end_block()) ? *previous_tag(heap_end_block()) : 0;
+}
+
+/* Takes a free block out of the lists, where it is if it is not the rest. */
+static void unlist(struct block *block) {
+  if (!is_rest(block))
+    free_list_remove((struct free_block *)block);
+}
+
+/* Makes `size` bytes at `block` a free block, and lists it if it is not the rest. Its neighbours
+ * are not free. */
 NOT_INLINED static void make_free(struct block *block, size_t size) {
-  block->head = size | PREVIOUS_USED;
   struct block *next = block_at(block, size);
+  block->head = size | PREVIOUS_USED;
   next->head &= ~(size_t)PREVIOUS_USED;
   *previous_tag(next) = size;
-  free_list_insert((struct free_block *)block);
+  if (next != heap_end_block())
+    free_list_insert((struct free_block *)block);
 }
 
 /* Makes `size` bytes at `block`, which are in no list, free. Neighbours that are free are merged
@@ -76,7 +102,7 @@ NOT_INLINED static void make_free(struct block *block, size_t size) {
 NOT_INLINED static void release_block(struct block *block, size_t size) {
   struct block *next = block_at(block, size);
   if (block_is_free(next)) {
-    free_list_remove((struct free_block *)next);
+    unlist(next);
     size += block_size(next);
   }
   if (!previous_is_used(block)) {
@@ -101,24 +127,34 @@ NOT_INLINED static void use_block(struct block *block, size_t size, size_t avail
   block->head = size | USED | (block->head & PREVIOUS_USED);
 }
 
-/* The size of the free block at the end of the heap, or 0 when the last block is used. */
-static size_t last_free_size(void) {
-  return heap.end && !previous_is_used(heap_end_block()) ? *previous_tag(heap_end_block()) : 0;
+/* Grows the heap until the rest has `size` bytes at least, and returns it, or NULL. */
+NOT_INLINED static struct block *grow_rest(size_t size) {
+  size_t old_size = rest_size();
+  struct block *rest = old_size ? block_previous(heap_end_block()) : NULL;
+  struct block *block = heap_extend(size - old_size, size);
+  if (!block || !rest)
+    return block;
+  if (block_next(rest) == block) {
+    rest->head += block_size(block);
+    return rest;
+  }
+  /* A new part of the heap: a foreign block follows what was the rest. */
+  free_list_insert((struct free_block *)rest);
+  return block;
 }
 
-/* Grows the heap until the free block at its end has `size` bytes at least. Returns that block,
- * taken out of the lists, or NULL. */
-NOT_INLINED static struct block *grow_last_block(size_t size) {
-  struct block *block = heap_extend(size - last_free_size(), size);
-  if (!block)
-    return NULL;
-  if (!previous_is_used(block)) {
-    size_t added = block_size(block);
-    block = block_previous(block);
-    free_list_remove((struct free_block *)block);
-    block->head += added;
+/* A block of at least `size` bytes that is free and in no list, or NULL. The rest comes last but
+ * for growing, and never more than a few times memory that was put aside: no call takes long. */
+static struct block *find_block(size_t size) {
+  for (int tries = 0;; ++tries) {
+    struct block *block = free_list_find(size);
+    if (block)
+      return block;
+    if (rest_size() >= size)
+      return block_previous(heap_end_block());
+    if (tries == 4 || !free_list_reclaim())
+      return grow_rest(size);
   }
-  return block;
 }
 
 /* ---- parts of the contract (allocator.h) that follow from the tags alone ---- */
@@ -127,8 +163,8 @@ SOMETIMES_UNUSED static void *tags_allocate(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  struct block *block = free_list_find(size);
-  if (!block && !(block = grow_last_block(size)))
+  struct block *block = find_block(size);
+  if (!block)
     return NULL;
   use_block(block, size, block_size(block));
   return block_payload(block);
@@ -152,17 +188,17 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes) {
       /* New memory helps if all that lies between here and the end of the heap is free. */
       if (block_at(next, behind) != heap_end_block() || heap.end != memory_break())
         return false;
-      struct block *last = grow_last_block(size - available);
-      if (!last)
+      struct block *rest = grow_rest(size - available);
+      if (!rest)
         return false;
-      behind = block_size(last);
-      if (last != next) {
+      behind = block_size(rest);
+      if (rest != next) {
         /* Another thread has called sbrk() in between: a new part of the heap, no continuation. */
-        release_block(last, behind);
+        make_free(rest, behind);
         return false;
       }
     } else {
-      free_list_remove((struct free_block *)next);
+      unlist(next);
     }
     use_block(block, size, available + behind);
   } else if (available - size >= MINIMUM_BLOCK) {
@@ -204,24 +240,20 @@ SOMETIMES_UNUSED static size_t tags_payload_size(const void *payload) {
 }
 
 SOMETIMES_UNUSED static bool tags_trim(size_t keep) {
-  size_t last = last_free_size();
-  if (keep > last)
+  size_t size = rest_size();
+  if (keep > size)
     return false;
   size_t kept = ALIGN_UP(keep);
   if (kept && kept < MINIMUM_BLOCK)
     kept = MINIMUM_BLOCK;
-  if (kept >= last)
+  if (kept >= size)
     return false;
-  /* Out of the lists first: when the break has moved, the block may be somebody else's. */
-  struct block *block = block_previous(heap_end_block());
-  free_list_remove((struct free_block *)block);
-  if (!heap_shrink(last - kept)) {
-    free_list_insert((struct free_block *)block);
+  struct block *rest = block_previous(heap_end_block());
+  if (!heap_shrink(size - kept))
     return false;
-  }
   heap_end_block()->head = USED | PREVIOUS_USED;
   if (kept)
-    make_free(block, kept);
+    make_free(rest, kept);
   return true;
 }
 
@@ -243,7 +275,7 @@ SOMETIMES_UNUSED static const void *tags_check(size_t listed) {
     if (!used && *previous_tag(block_next(block)) != block_size(block))
       return block_payload(block);
   }
-  return free_blocks == listed ? NULL : (void *)-1;
+  return free_blocks == listed + (rest_size() != 0) ? NULL : (void *)-1;
 }
 
 #endif

@@ -238,7 +238,7 @@ struct mallinfo FUNCTION(mallinfo)(void) {
   __typeof__(info.arena) *fields[] = {&info.arena, &info.ordblks, &info.usmblks, &info.uordblks,
                                       &info.fordblks};
   size_t values[] = {statistics.heap_size, statistics.free_blocks, statistics.peak_size,
-                     statistics.heap_size - statistics.free_size, statistics.free_size};
+                     statistics.used_size, statistics.free_size};
   for (size_t i = 0; i < sizeof(values) / sizeof(*values); ++i)
     *fields[i] = (__typeof__(info.arena))values[i];
   return info;
