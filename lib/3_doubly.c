@@ -13,9 +13,9 @@
  * The list is a ring through `list`, a free block of size 0, so that no end needs a case of its
  * own.
  *
- * malloc takes the first block in the list that is large enough. A block that is released goes to
- * the front, since a block of its size is likely to be asked for next, and it is still in the
- * cache.
+ * A block that is released goes to the front, since a block of its size is likely to be asked for
+ * next, and it is still in the cache. malloc takes the first block in the list that is large enough,
+ * or one that fits better and comes soon after it.
  *
  * Cost: free takes constant time; malloc time in proportion to the number of free blocks.
  *

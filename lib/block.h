@@ -172,7 +172,7 @@ static size_t block_state(const struct block *block) {
 static bool block_walk(struct wasmalloc_block *walk) {
   struct block *block =
       walk->address ? block_next(payload_block(walk->address)) : (struct block *)heap.first;
-  if (!block || block == heap_end_block())
+  if (!block || block_size(block) == 0) /* the heap is empty, or the end is reached */
     return false;
   walk->address = block_payload(block);
   walk->size = block_size(block) - WORD;
