@@ -155,7 +155,7 @@ bool containers() {
   for (const auto &entry : map) {
     length += entry.second.size();
   }
-  CHECK(map.size() == 5000 && length == 147420);
+  CHECK(map.size() == 5000 && length == 147100);
   long sum = 0;
   for (const auto &entry : table) {
     sum = std::accumulate(entry.second.begin(), entry.second.end(), sum);

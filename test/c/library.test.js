@@ -95,7 +95,8 @@ let programs = 0;
 async function link(compiled, flags, allocator) {
   const program = path.join(folder, `program-${++programs}.js`);
   const use = `--use-port=${port}:allocator=${allocator}`;
-  await emcc([...(await compiled), ...flags, '-sEXIT_RUNTIME', use, '-o', program]);
+  const exits = flags.includes('-sSTANDALONE_WASM') ? [] : ['-sEXIT_RUNTIME'];
+  await emcc([...(await compiled), ...flags, ...exits, use, '-o', program]);
   return program;
 }
 

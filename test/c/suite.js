@@ -119,11 +119,14 @@ export async function runSuite(program, before, args, { env, timeout = 120_000 }
  * @param {() => Promise<{ files: object }>} ran the result of {@link runSuite}
  */
 export function defineTests(ran) {
+  let results;
+  before('build and run', async () => {
+    results = (await ran()).files;
+  });
+
   for (const file of files.filter((name) => countTests(name) > 0)) {
-    it(file, async function () {
-      const { passed, skipped, failed } = (await ran()).files[file] ?? {
-        ...{ passed: [], skipped: [], failed: [] },
-      };
+    it(file, function () {
+      const { passed, skipped, failed } = results[file] ?? { passed: [], skipped: [], failed: [] };
       this.test.title += `: ${passed.length} passed`;
       const reasons = new Map();
       for (const text of skipped) {
