@@ -1,68 +1,13 @@
 // Runs compilers and programs for the tests.
 // Usage: import { emcc, runModule, temporaryFolder, findNode24 } from '../support/emcc.js';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { compareVersions, findEmscripten, onPath } from '../../scripts/emscripten.mjs';
+import { PROJECT, compareVersions, findEmscripten, onPath } from '../../scripts/emscripten.mjs';
+import { ALLOCATORS, PORT, emcc, run } from '../../scripts/run.mjs';
 import { findNode } from '../engines/index.js';
 
-/** The project's folder. */
-export const project = fileURLToPath(new URL('../..', import.meta.url));
-
-/** The Emscripten port. */
-export const port = path.join(project, 'emscripten', 'wasmalloc.py');
-
-/** The table of allocators: `[{ name, file, idea }, …]`. */
-export const allocators = JSON.parse(
-  readFileSync(path.join(project, 'lib', 'allocators.json'), 'utf8'),
-);
-
-/**
- * Runs a program to its end.
- *
- * @param {string} program
- * @param {string[]} args
- * @param {{ cwd?: string, env?: object, timeout?: number }} [options] `env` comes on top of this
- *   process's; `timeout` in milliseconds, four minutes unless told
- * @returns {Promise<{ stdout: string, stderr: string }>} rejected when the exit code is not 0: the
- *   error's message has the command and all that it printed
- */
-export function run(program, args, { cwd, env, timeout = 240_000 } = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      timeout,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (code === 0) return resolve({ stdout, stderr });
-      const command = [program, ...args].join(' ');
-      const error = new Error(`${command}\nended with ${signal ?? code}:\n${stdout}${stderr}`);
-      reject(Object.assign(error, { code, signal, stdout, stderr }));
-    });
-  });
-}
-
-/**
- * Runs emcc, or em++ when an argument names a C++ file.
- *
- * @param {string[]} args
- * @param {{ cwd?: string, env?: object }} [options]
- * @returns {Promise<{ stdout: string, stderr: string }>} as {@link run}
- */
-export async function emcc(args, { cwd, env } = {}) {
-  const emscripten = findEmscripten();
-  const driver = args.some((arg) => /\.(cc|cpp)$/.test(arg)) ? emscripten.emxx : emscripten.emcc;
-  return run(driver, args, { cwd, env: { ...emscripten.env, ...env } });
-}
+export { ALLOCATORS as allocators, PORT as port, PROJECT as project, emcc, run };
 
 /**
  * @param {string} version such as '4.0.0'

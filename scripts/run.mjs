@@ -1,0 +1,74 @@
+// Usage: import { run, emcc } from './run.mjs';
+//
+// Runs programs to their end, Emscripten's compilers among them, for scripts and tests.
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { PROJECT, findEmscripten } from './emscripten.mjs';
+
+/** The Emscripten port. */
+export const PORT = path.join(PROJECT, 'emscripten', 'wasmalloc.py');
+
+/** The table of allocators: `[{ name, file, idea }, …]`. */
+export const ALLOCATORS = JSON.parse(
+  readFileSync(path.join(PROJECT, 'lib', 'allocators.json'), 'utf8'),
+);
+
+/** Emscripten's own allocators, as its setting MALLOC names them. */
+export const PEERS = ['dlmalloc', 'emmalloc', 'mimalloc'];
+
+/**
+ * The linker's flag for an allocator, ours or Emscripten's.
+ *
+ * @param {string} name
+ * @returns {string}
+ */
+export function allocatorFlag(name) {
+  return PEERS.includes(name) ? `-sMALLOC=${name}` : `--use-port=${PORT}:allocator=${name}`;
+}
+
+/**
+ * Runs a program to its end.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: object, timeout?: number }} [options] `env` comes on top of this
+ *   process's; `timeout` in milliseconds, four minutes unless told
+ * @returns {Promise<{ stdout: string, stderr: string }>} rejected when the exit code is not 0: the
+ *   error's message has the command and all that it printed, and the error `code`, `signal`,
+ *   `stdout` and `stderr`
+ */
+export function run(program, args, { cwd, env, timeout = 240_000 } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      timeout,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (code === 0) return resolve({ stdout, stderr });
+      const command = [program, ...args].join(' ');
+      const error = new Error(`${command}\nended with ${signal ?? code}:\n${stdout}${stderr}`);
+      reject(Object.assign(error, { code, signal, stdout, stderr }));
+    });
+  });
+}
+
+/**
+ * Runs emcc, or em++ when an argument names a C++ file.
+ *
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: object, timeout?: number }} [options]
+ * @returns {Promise<{ stdout: string, stderr: string }>} as {@link run}
+ */
+export async function emcc(args, { env, ...options } = {}) {
+  const emscripten = findEmscripten();
+  const driver = args.some((arg) => /\.(cc|cpp)$/.test(arg)) ? emscripten.emxx : emscripten.emcc;
+  return run(driver, args, { ...options, env: { ...emscripten.env, ...env } });
+}
