@@ -132,13 +132,16 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
 }
 
 /*
- * The same for at least so many bytes. So that not every small request has to come here the heap
- * grows by 1/32 or more; but never by more than needed if linear memory would have to grow for
- * that.
+ * The same for at least so many bytes. So that not every small request has to come here the heap grows
+ * by 1/32 or more, as far as that is possible without growing linear memory: peak memory is the more
+ * precious.
  */
 SOMETIMES_UNUSED NOT_INLINED static struct block *heap_extend(size_t more, size_t size) {
   size_t comfortable = ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 1024);
-  if (more < comfortable && comfortable + ALIGNMENT < memory_room()) {
+  size_t room = memory_room() & ~(ALIGNMENT - 1);
+  if (comfortable + ALIGNMENT > room)
+    comfortable = room > ALIGNMENT ? room - ALIGNMENT : 0;
+  if (more < comfortable) {
     more = comfortable;
     if (size < more)
       size = more;
