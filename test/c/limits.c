@@ -322,7 +322,9 @@ TEST(posix_memalign_invalid, "posix_memalign refuses a bad alignment with EINVAL
 TEST(posix_memalign_memory, "posix_memalign without memory returns ENOMEM, the pointer untouched") {
   for (size_t alignment = sizeof(void *); alignment <= 65536; alignment *= 2) {
     void *untouched = &untouched;
+    errno = 1234;
     int error = posix_memalign(&untouched, alignment, SIZE_MAX - alignment);
+    CHECK(errno == 1234, "alignment %zu set errno to %d", alignment, errno);
     CHECK(error == ENOMEM, "alignment %zu returned %d", alignment, error);
     CHECK(untouched == &untouched, "alignment %zu wrote %p", alignment, untouched);
   }

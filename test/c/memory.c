@@ -112,7 +112,13 @@ static void walk_past_strangers(void) {
   size_t parts = statistics.used_size + statistics.free_size + statistics.overhead_size;
   CHECK(statistics.heap_size == parts, "the heap has %zu bytes, its parts %zu",
         statistics.heap_size, parts);
+  uintptr_t first = 0;
+  uintptr_t end = 0;
   for (struct wasmalloc_block block = {0}; wasmalloc_next_block(&block);) {
+    end = (uintptr_t)block.address + block.size;
+    if (!first) {
+      first = (uintptr_t)block.address;
+    }
     if (block.state == WASMALLOC_FOREIGN) {
       continue;
     }
@@ -124,6 +130,14 @@ static void walk_past_strangers(void) {
             block.state, block.size, (void *)theirs);
     }
   }
+  size_t theirs = 0;
+  for (size_t i = 0; i < STRANGERS; i++) {
+    uintptr_t address = (uintptr_t)strangers[i].address;
+    theirs += address > first && address < end ? strangers[i].size : 0;
+  }
+  CHECK(statistics.heap_size + theirs <= end - first + 64,
+        "from %p to %p, the heap has %zu bytes, and others %zu", (void *)first, (void *)end,
+        statistics.heap_size, theirs);
 #endif
 }
 
