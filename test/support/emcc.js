@@ -29,6 +29,11 @@ export async function runModule(file, { args = [], nodeFlags = [], node, cwd } =
   return run(node ?? process.execPath, [...nodeFlags, file, ...args], { cwd, timeout: 120_000 });
 }
 
+const folders = [];
+process.on('exit', () =>
+  folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })),
+);
+
 /**
  * Makes a new folder, which is deleted when the tests end.
  *
@@ -37,7 +42,7 @@ export async function runModule(file, { args = [], nodeFlags = [], node, cwd } =
  */
 export function temporaryFolder(name = 'wasmalloc-') {
   const folder = mkdtempSync(path.join(tmpdir(), name));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
@@ -57,13 +62,13 @@ export function findNode24() {
  * A program that a test needs.
  *
  * @param {string} name
- * @returns {string} its path
+ * @returns {string} the name again: the system looks it up better than {@link onPath}, which also
+ *   finds the folder `cmake` that stands beside emcc in Emscripten's own folder
  * @throws {Error} that says what to install
  */
 export function findTool(name) {
-  const tool = onPath(name);
-  if (!tool) throw new Error(`this test needs ${name} on PATH: install ${name}`);
-  return tool;
+  if (!onPath(name)) throw new Error(`this test needs ${name} on PATH: install ${name}`);
+  return name;
 }
 
 const waiting = [];
