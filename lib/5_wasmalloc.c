@@ -64,9 +64,10 @@
  */
 #include "bins.h"
 
-/* A free object's payload. */
+/* The payload of an object on a list, or of a deferred block. */
 struct object {
   struct object *next;
+  size_t depth; /* only in a deferred block: length of the list from here on */
 };
 
 /* The payload of a slab's block. The first object's head follows it. */
@@ -83,7 +84,13 @@ struct slab {
 /* An object has at least the size of a block, so that a slab can dissolve into blocks. */
 #define MINIMUM_UNITS (MINIMUM_BLOCK / ALIGNMENT)
 #define SIZES 33 /* of objects with their heads: up to SIZES - 1 units */
-#define LARGEST_OBJECT ((SIZES - 1) * ALIGNMENT - WORD)
+
+/* Above that, up to QUICK_SIZES - 1 units, a few blocks of each size are deferred. */
+#define QUICK_SIZES 129
+#define DEFERRED 8
+
+/* The largest payload that the quick lists may have. */
+#define LARGEST_QUICK ((QUICK_SIZES - 1) * ALIGNMENT - WORD)
 
 /* An object's head: its offset in the slab, and flags. */
 #define OFFSET_SHIFT 3
@@ -108,12 +115,12 @@ _Static_assert(LARGEST_SLAB / ((SIZES - 1) * ALIGNMENT) >= FEWEST, "the limits d
 static struct {
   /* Free objects by their size with head, in units of ALIGNMENT. The lists below MINIMUM_UNITS hold
    * objects of that size, so that malloc need not compare. */
-  struct object *quick[SIZES];
+  struct object *quick[QUICK_SIZES];
   /* By size, the ring of the listed slabs: here is the first, and the last is before it. */
   struct slab *slabs[SIZES];
   uint8_t warmth[SIZES]; /* blocks allocated without a slab, up to COLD */
   uint16_t count[SIZES]; /* of slabs */
-  uint32_t candidate;    /* the size whose slabs are next to be looked at when memory is short */
+  uint32_t candidate;    /* the quick size that is next to be looked at when memory is short */
 } small;
 
 _Static_assert(FLAGS < 1 << OFFSET_SHIFT, "the flags lie below the offset");
@@ -282,25 +289,37 @@ static struct block *free_list_find(size_t size) {
   return bins_find(size);
 }
 
-/* Dissolves one slab, if one is found at once. */
+/* Empties a quick list: objects go back on their slabs' lists, other blocks to the bins. */
+static void empty_quick(size_t units) {
+  for (struct object *object; (object = small.quick[units]);) {
+    small.quick[units] = object->next;
+    if (is_object(payload_block(object)))
+      heap_release(object);
+    else
+      tags_release(object);
+  }
+}
+
+/* Dissolves one slab, or releases the deferred blocks of one size. */
 static bool free_list_reclaim(void) {
-  for (int sizes = 0; sizes < SIZES; ++sizes) {
-    if (dissolve_last(small.candidate))
+  for (size_t sizes = 0; sizes < QUICK_SIZES; ++sizes) {
+    size_t units = small.candidate;
+    if (units < SIZES) {
+      if (dissolve_last(units))
+        return true;
+    } else if (small.quick[units]) {
+      empty_quick(units);
       return true;
-    small.candidate = (small.candidate + 1) % SIZES;
+    }
+    small.candidate = (uint32_t)(units + 1) % QUICK_SIZES;
   }
   return false;
 }
 
-/* Puts the objects on the quick lists back on their slabs' lists, and releases the slabs that are
- * then seen to be unused. */
+/* Empties all quick lists, and releases the slabs that are then seen to be unused. */
 static void settle(void) {
-  for (size_t units = 0; units < SIZES; ++units) {
-    for (struct object *object; (object = small.quick[units]);) {
-      small.quick[units] = object->next;
-      heap_release(object);
-    }
-  }
+  for (size_t units = 0; units < QUICK_SIZES; ++units)
+    empty_quick(units);
   for (size_t units = 0; units < SIZES; ++units)
     if (small.slabs[units] && small.slabs[units]->countdown == 0)
       release_slab(small.slabs[units]);
@@ -327,10 +346,10 @@ static void *allocate_block(size_t alignment, size_t bytes) {
 }
 
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
-  if (bytes > LARGEST_OBJECT)
+  size_t units = block_size_for(bytes, MINIMUM_BLOCK) / ALIGNMENT;
+  if (bytes > LARGEST_QUICK || units >= SIZES)
     return allocate_block(ALIGNMENT, bytes);
   struct object **quick = &small.quick[ALIGN_UP(bytes + WORD) / ALIGNMENT];
-  size_t units = block_size_for(bytes, MINIMUM_BLOCK) / ALIGNMENT;
   struct slab *slab = small.slabs[units];
   if (!slab && small.warmth[units] == COLD)
     slab = cut_slab(units);
@@ -345,7 +364,7 @@ NOT_INLINED static void *allocate_slowly(size_t bytes) {
 }
 
 static inline void *heap_allocate(size_t bytes) {
-  if (bytes <= LARGEST_OBJECT) {
+  if (bytes <= LARGEST_QUICK) {
     struct object **quick = &small.quick[ALIGN_UP(bytes + WORD) / ALIGNMENT];
     struct object *object = *quick;
     if (object) {
@@ -356,13 +375,28 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
+/* Puts an ordinary block on the quick list of its size, if it may be there and the list is not full. */
+NOT_INLINED static void release_ordinary(struct object *object) {
+  size_t units = block_size(payload_block(object)) / ALIGNMENT;
+  if (units >= SIZES && units < QUICK_SIZES) {
+    struct object **quick = &small.quick[units];
+    object->next = *quick;
+    object->depth = *quick ? (*quick)->depth + 1 : 1;
+    if (object->depth <= DEFERRED) {
+      *quick = object;
+      return;
+    }
+  }
+  tags_release(object);
+}
+
 static inline void heap_release(void *payload) {
-  if (!is_object(payload_block(payload))) {
-    tags_release(payload);
+  struct object *object = payload;
+  if (!is_object(payload_block(object))) {
+    release_ordinary(object);
     return;
   }
-  struct slab *slab = object_slab(payload);
-  struct object *object = payload;
+  struct slab *slab = object_slab(object);
   object->next = slab->free;
   slab->free = object;
   if (--slab->countdown == 0)
