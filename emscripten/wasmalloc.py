@@ -13,7 +13,7 @@ from tools.settings import user_settings
 
 TAG = '0.1.0'
 
-URL = 'https://www.npmjs.com/package/wasmalloc'
+URL = 'npm:wasmalloc'
 DESCRIPTION = 'Five memory allocators, from a bump pointer to a general-purpose malloc'
 LICENSE = 'MIT License'
 

@@ -4,7 +4,7 @@
 // it is new enough; otherwise the toolchain that `npm run toolchain` keeps in `.cache/toolchain/`.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -63,7 +63,7 @@ export function onPath(name) {
     .split(path.delimiter)
     .filter(Boolean)
     .map((folder) => path.join(folder, name))
-    .find((file) => existsSync(file));
+    .find((file) => statSync(file, { throwIfNoEntry: false })?.isFile());
 }
 
 /** The drivers live side by side, whoever installed them. */
