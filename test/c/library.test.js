@@ -1,5 +1,6 @@
 // The C library interface of every allocator, linked by emcc in every variant and run in Node.
-// Usage: npx mocha test/c/library.test.js [-g 'part of a name']; WASMALLOC_TEST_SEED=N for another seed
+// Usage: npx mocha test/c/library.test.js [-g 'part of a name']
+// WASMALLOC_TEST_SEED=N in the environment gives the random tests another seed.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import {
@@ -17,8 +18,8 @@ const GROWTH = ['-sALLOW_MEMORY_GROWTH'];
 const NO_GROWTH = ['-sABORTING_MALLOC=0'];
 
 /**
- * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from 16
- * MiB to what the allocator's tests need, without it is as large from the start; `args` are the
+ * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from
+ * 16 MiB to what the allocator's tests need, without, it is as large from the start; `args` are the
  * suite's.
  */
 const variants = {
@@ -78,7 +79,7 @@ function compile(flags, sourceFiles = files) {
     const compiled = sourceFiles.map(async (file) => {
       const object = `${prefix}${file}.o`;
       const warnings = ['-Wall', '-Wextra', '-Wno-unused-command-line-argument', '-Werror'];
-      /* The compiler must not know what malloc is: it would leave out calls that it thinks useless. */
+      // The compiler must not know what malloc is: it would leave out calls that look useless.
       const meaning = ['-fno-builtin', ...(file.endsWith('.c') ? ['-std=c11'] : ['-std=c++17'])];
       const input = path.join(sources, file);
       await emcc([...flags, ...warnings, ...meaning, '-c', input, '-o', object]);
@@ -114,7 +115,7 @@ async function buildAndRun(allocator, { compile: compiling, link: linking, growt
   return runSuite(engine, [program], [...traits.args, ...(args ?? [])]);
 }
 
-/** A promise for each allocator, made when it is first asked for: then for all, to use all processors. */
+/** A promise for each allocator. The first that is asked for starts all, to use all processors. */
 function forAll(job) {
   let jobs;
   return (allocator) => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 /** The folder of the C sources. */
 export const sources = fileURLToPath(new URL('.', import.meta.url));
 
-/** The suite's files in the order in which their tests run: those that use up all memory are last. */
+/** The suite's files in the order in which they run: those that use up all memory are last. */
 export const files = [
   'testing.c',
   'library.c',
@@ -113,8 +113,8 @@ export async function runSuite(program, before, args, { env, timeout = 120_000 }
 }
 
 /**
- * Defines one mocha test for each file of the suite; its title says how many tests it stands for and
- * which of them were skipped, and why.
+ * Defines one mocha test for each file of the suite; its title says for how many tests it stands,
+ * and how many were skipped, and why.
  *
  * @param {() => Promise<{ files: object }>} ran the result of {@link runSuite}
  */
