@@ -1,10 +1,10 @@
 /*
  * 5_wasmalloc: slabs for small objects over the heap of 4_bins.
  *
- * What is new. Most blocks of most programs are small, of few sizes, and live shortly. For them
- * even a constant number of steps is too many: splitting a block, merging it again and keeping the
- * bins up costs some twenty memory accesses, most of them in other cache lines. Here the objects of
- * a small size are cut out of one large block, a slab, once, and are then passed between two lists:
+ * What is new. Most blocks of most programs are small, of few sizes, and short-lived. For them even a
+ * constant number of steps is too many: to split a block, to merge it again and to keep the bins up
+ * takes some twenty memory accesses, many of them in other cache lines. Here the objects of a small
+ * size are cut out of one larger block, a slab, once, and are then passed between two lists:
  *
  *      malloc takes from              free puts back
  *      the quick list of the size     on the list of the object's slab
@@ -14,15 +14,15 @@
  *                      `---- when it is empty --------'
  *
  * Both are a few instructions without a search. When a quick list is empty it takes over the whole
- * list of a slab at once. (The idea of slabs: Bonwick, "The Slab Allocator", 1994; of a list per
- * slab and of taking it over: Leijen, Zorn and de Moura, "Mimalloc: Free List Sharding in Action",
- * 2019. Lists per slab keep neighbours together, where one list per size would, after a while, lead
- * all over memory.)
+ * list of a slab at once. (The idea of slabs: Bonwick, "The Slab Allocator", 1994; of a list per slab
+ * and of taking it over: Leijen, Zorn and de Moura, "Mimalloc: Free List Sharding in Action", 2019.
+ * Lists per slab keep neighbours together, where one list per size would, after a while, lead all over
+ * memory.)
  *
- * A slab costs memory in two ways: objects that were cut and are never asked for, and objects that
- * cannot serve another size. Slabs elsewhere hold on to both until the last object is released, so
- * a few survivors pin them. Here a slab is only a manner of speaking: every object in it has a
- * head, like a block, and lies in the row like a block:
+ * A slab costs memory in two ways: by objects that were cut and are never asked for, and by free
+ * objects that cannot serve another size. Other allocators hold on to both until the last object of
+ * the slab is released, so a few survivors pin it. Here a slab is only a manner of speaking: every
+ * object in it has a head and lies in the row as a block would.
  *
  *      slab: one block of the heap
  *      +------+--------------------++------+--------++------+--------++------+--------++- - -
@@ -35,30 +35,33 @@
  *      An object's head: offset from the slab to the object << 3 | S=1
  *
  *   - free finds the slab by the offset in the object's head: nothing needs to be aligned, and no
- * table has to tell what a page is.
- *   - When memory is short, a slab of which half is free *dissolves*: used objects get the head of
- * an ordinary used block, and the stretches between them become free blocks. What survives is then
- * in nobody's way.
- *   - A size gets a slab only after some blocks of it have been allocated as in 4_bins, and the
- * slabs of a size grow with their number, so that a program with few objects pays for few.
+ *     table has to tell what a page is used for.
+ *   - When memory is short, a slab of which half is free *dissolves*: its used objects get the head
+ *     of an ordinary used block, and the stretches between them become free blocks. What survives is
+ *     in nobody's way then.
+ *   - A size gets a slab only after some blocks of it have been allocated as in 4_bins, and the more
+ *     slabs a size has the larger are the next: a program with few objects pays for few.
  *
  * The life of a slab:
  *
  *                          an object is freed             all are free, and it is not the only one
- *         .-- taken over ----------------------> listed ------------------------------------------>
- * released |       ^                              |   | new slab   `--- malloc takes its list ----'
- * `-- memory is short, and half are free --> dissolved
+ *         .-- taken over ----------------------> listed ------------------------------------> released
+ *         |       ^                              |    |
+ *      new slab   `--- malloc takes its list ----'    `-- memory is short, half is free --> dissolved
  *
- * free has to do more than to put the object on the list only when one of the two events on the
- * upper line occurs. One counter tells: countdown, the number of frees until the next of them.
+ * Only at the two events of the upper line free has to do more than to put the object on the list. One
+ * counter tells: countdown, the number of frees until the next of them.
+ *
+ * Medium blocks, for which slabs would be too large, are deferred: free puts a few of each size on the
+ * quick list of that size, still marked used, where malloc finds them again (quick lists: Weinstock
+ * and Wulf, "Quick Fit", 1988). When memory is short they are released as in 4_bins.
  *
  * Invariants: those of 4_bins, with slabs as blocks that are neither free nor the program's (S=1,
- * U=0); an object is on its slab's list, or on the quick list of its size, or the program's; a slab
- * is on the list of its size if and only if its own list is not empty; partial slabs come first
- * there, then sparse ones.
+ * U=0); an object is on its slab's list, or on the quick list of its size, or the program's; a slab is
+ * in the ring of its size (listed) if and only if its own list is not empty.
  *
  * Cost: constant time, except that cutting or dissolving a slab takes time in proportion to its
- * objects, at most 64.
+ * objects, 64 at most.
  *
  * When to choose it: always, if in doubt.
  */
@@ -81,11 +84,11 @@ struct slab {
   bool listed;      /* if so, countdown leads to when all are free; if not, to the next free */
 };
 
-/* An object has at least the size of a block, so that a slab can dissolve into blocks. */
-#define MINIMUM_UNITS (MINIMUM_BLOCK / ALIGNMENT)
-#define SIZES 33 /* of objects with their heads: up to SIZES - 1 units */
+/* Objects, with their heads, have the size of a block, so that a slab can dissolve into blocks:
+ * MINIMUM_BLOCK at least, and up to SIZES - 1 units of ALIGNMENT. */
+#define SIZES 33
 
-/* Above that, up to QUICK_SIZES - 1 units, a few blocks of each size are deferred. */
+/* Above that, up to QUICK_SIZES - 1 units, DEFERRED blocks of each size are not released at once. */
 #define QUICK_SIZES 129
 #define DEFERRED 8
 
@@ -113,13 +116,13 @@ _Static_assert(SLAB_HEADER >= MINIMUM_BLOCK, "what is left of a dissolved slab m
 _Static_assert(LARGEST_SLAB / ((SIZES - 1) * ALIGNMENT) >= FEWEST, "the limits do not contradict");
 
 static struct {
-  /* Free objects by their size with head, in units of ALIGNMENT. The lists below MINIMUM_UNITS hold
-   * objects of that size, so that malloc need not compare. */
+  /* Free objects and deferred blocks by their size with head, in units of ALIGNMENT. The first lists,
+   * of sizes below MINIMUM_BLOCK, hold objects of that size, so that malloc need not compare. */
   struct object *quick[QUICK_SIZES];
   /* By size, the ring of the listed slabs: here is the first, and the last is before it. */
   struct slab *slabs[SIZES];
   uint8_t warmth[SIZES]; /* blocks allocated without a slab, up to COLD */
-  uint16_t count[SIZES]; /* of slabs */
+  uint32_t count[SIZES]; /* of slabs */
   uint32_t candidate;    /* the quick size that is next to be looked at when memory is short */
 } small;
 
