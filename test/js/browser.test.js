@@ -1,31 +1,12 @@
 // The package in a browser, without a bundler: plain ES modules and fetch.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
+import { browserPath, openBrowser } from '../support/browser.js';
 import { project } from './support.js';
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
-
-const browserPath = (process.env.PATH ?? '')
-  .split(path.delimiter)
-  .flatMap((folder) => PROGRAMS.map((program) => path.join(folder, program)))
-  .find((file) => existsSync(file));
-
-const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm' };
-
 /** Serves the folders that the package consists of, and the test. */
-function serve(request, response) {
-  const file = path.join(project, path.normalize(request.url));
-  if (request.url === '/') {
-    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html><title>test');
-  } else if (/^\/(js|dist|test\/js)\/[\w.]+$/.test(request.url) && existsSync(file)) {
-    response.writeHead(200, { 'Content-Type': TYPES[path.extname(file)] ?? 'text/plain' });
-    response.end(readFileSync(file));
-  } else {
-    response.writeHead(404).end();
-  }
+function fileOf(url) {
+  return /^\/(js|dist|test\/js)\/[\w.]+$/.test(url) ? path.join(project, url) : undefined;
 }
 
 describe('a browser', () => {
@@ -34,19 +15,11 @@ describe('a browser', () => {
     return;
   }
 
-  let server, browser, page;
+  let page, close;
   before(async () => {
-    server = createServer(serve);
-    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const args = ['--no-sandbox', '--disable-dev-shm-usage'];
-    browser = await chromium.launch({ executablePath: browserPath, args });
-    page = await browser.newPage();
-    await page.goto(`http://127.0.0.1:${server.address().port}/`);
+    ({ page, close } = await openBrowser(fileOf));
   });
-  after(async () => {
-    await browser?.close();
-    server?.close();
-  });
+  after(() => close?.());
 
   it('runs all allocators', async () => {
     const result = await page.evaluate(async () => {

@@ -1,5 +1,6 @@
 /*
- * Four threads that allocate, fill, check and free, and free what another one has allocated.
+ * Four threads and the main thread allocate, fill, check and free, and free what another one has
+ * allocated.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,6 +48,7 @@ int main(void) {
   for (size_t i = 0; i < THREADS; ++i)
     if (pthread_create(&threads[i], NULL, work, (void *)(i + 1)))
       return 1;
+  work((void *)(size_t)(THREADS + 1));
   for (size_t i = 0; i < THREADS; ++i)
     pthread_join(threads[i], NULL);
   for (size_t i = 0; i < SLOTS; ++i)

@@ -1,0 +1,37 @@
+// Threads in a browser, whose main thread must never wait for a lock.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { browserPath, openBrowser } from '../support/browser.js';
+import { allocators, emcc, port, project, temporaryFolder } from '../support/emcc.js';
+
+const source = path.join(project, 'test', 'emscripten', 'programs', 'threads.c');
+
+describe('threads in a browser, the main thread among them', function () {
+  if (!browserPath) {
+    it.skip('all allocators (skipped: no Chromium on PATH: apt-get install chromium)');
+    return;
+  }
+
+  const folder = temporaryFolder();
+  let page, close;
+  before(async () => {
+    const fileOf = (url) => path.join(folder, path.basename(url));
+    ({ page, close } = await openBrowser(fileOf));
+  });
+  after(() => close?.());
+
+  for (const { name } of allocators) {
+    it(name, async () => {
+      const flag = `--use-port=${port}:allocator=${name}`;
+      const link = ['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sENVIRONMENT=web,worker'];
+      const module = ['-sMODULARIZE', '-sEXPORT_ES6', '-sINITIAL_MEMORY=64MB'];
+      await emcc([source, flag, ...link, ...module, '-o', path.join(folder, `${name}.js`)]);
+      const output = await page.evaluate(async (url) => {
+        const { default: start } = await import(url);
+        const print = new Promise((resolve) => start({ print: resolve }));
+        return print;
+      }, `/${name}.js`);
+      assert.equal(output, '0 errors, heap sound');
+    });
+  }
+});
