@@ -15,7 +15,7 @@
  *   - To allocate, take the first block in the list that is large enough (first fit) and split off
  *     what is not needed, if that makes a block of its own.
  *   - To release, find the two free blocks between which the block lies, and merge with either if
- * it touches (coalesce).
+ *     it touches (coalesce).
  *
  * First fit in the order of addresses keeps the low end of the heap full and the large free blocks
  * at its high end: of the simple policies it is the one that fragments least (Wilson, Johnstone,

@@ -11,8 +11,9 @@
  *      +-----------+---------------------------------------------+-----------
  *      |<------------------------- size ------------------------>|
  *
- *      P  PREVIOUS_USED   the block before this one is not free (boundary_tags.h; elsewhere always
- * 1) S  SPECIAL         and U  USED            together say whose the block is:
+ *      P  PREVIOUS_USED   the block before is not free (boundary_tags.h; elsewhere always 1)
+ *      S  SPECIAL         and
+ *      U  USED            together say whose the block is:
  *
  *           S U
  *           0 0   free
@@ -34,8 +35,8 @@
  * a block that covers what is new. When somebody else has called sbrk() in between, it becomes the
  * head of a foreign block, which covers their memory and is never touched.
  *
- * Invariants: the sizes lead exactly to the end; the end and foreign blocks are marked USED, so
- * that nothing is ever merged with them.
+ * Invariants: the sizes lead exactly to the end; the end and foreign blocks are not free, so that
+ * nothing is ever merged with them.
  */
 #ifndef WASMALLOC_BLOCK_H
 #define WASMALLOC_BLOCK_H
@@ -44,8 +45,7 @@
 
 #define WORD sizeof(size_t)
 
-/* For what is called from several places or rarely: keeps the code small and the fast paths short.
- */
+/* For what is called from several places, or rarely: keeps the code small and fast paths short. */
 #define NOT_INLINED __attribute__((noinline))
 
 enum { USED = 1, PREVIOUS_USED = 2, SPECIAL = 4, FLAGS = USED | PREVIOUS_USED | SPECIAL };
