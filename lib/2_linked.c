@@ -172,18 +172,19 @@ static bool heap_resize(void *payload, size_t bytes) {
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   size_t old = block_size(block);
   if (size > old) {
-    /* Grow into the block behind, if it is free and, alone or with new memory, large enough. */
+    /* Grow into the free block behind, or into new memory if nothing else lies before the heap's end. */
     size_t missing = size - old;
     struct free_block *next = (struct free_block *)block_next(block);
-    struct free_block **link = find_link(next);
-    bool at_end =
-        block_next(block) == heap_end_block() || (*link == next && touches(next, heap_end_block()));
-    if (at_end && heap.end == memory_break() && (*link != next || next->head < missing) &&
-        !grow(*link == next ? next : NULL, missing))
-      return false;
-    if (*link != next || next->head < missing)
-      return false;
-    block->head += block_size(take(link, missing));
+    size_t behind = block_is_free(as_block(next)) ? next->head : 0;
+    if (behind < missing) {
+      bool at_end = block_at(as_block(next), behind) == heap_end_block();
+      if (!at_end || heap.end != memory_break() || !grow(behind ? next : NULL, missing))
+        return false;
+      /* The new memory is elsewhere if another thread has called sbrk() in between. */
+      if (!block_is_free(as_block(next)) || next->head < missing)
+        return false;
+    }
+    block->head += block_size(take(find_link(next), missing));
   } else if (old - size >= LINKED_MINIMUM_REMAINDER) {
     block->head -= old - size;
     insert((struct free_block *)block_next(block), old - size);

@@ -54,39 +54,36 @@ static bool move_break(uintptr_t old, uintptr_t new) {
 #endif
 }
 
-/* Makes linear memory reach to `end` at least. */
+/* Grows linear memory so that it reaches to `end`, if that is possible. */
 #ifdef WASMALLOC_FREESTANDING
-static bool grow(uintptr_t end) {
+static void grow(uintptr_t end) {
   /* Growing costs up to 75 microseconds in some engines, whatever the step: take an eighth more
    * than what there is where that can be had. */
   size_t pages = __builtin_wasm_memory_size(0);
   size_t needed = (end - 1) / PAGE + 1 - pages;
   size_t comfortable = pages / 8;
-  if (comfortable > needed && __builtin_wasm_memory_grow(0, comfortable) != (size_t)-1)
-    return true;
-  return __builtin_wasm_memory_grow(0, needed) != (size_t)-1;
+  if (comfortable <= needed || __builtin_wasm_memory_grow(0, comfortable) == (size_t)-1)
+    __builtin_wasm_memory_grow(0, needed);
 }
 #else
-static bool grow(uintptr_t end) {
-  return emscripten_resize_heap(end);
+static void grow(uintptr_t end) {
+  emscripten_resize_heap(end);
 }
 #endif
 
-/* Whether linear memory reaches to `end`. Counted in pages, since at 4 GiB the end in bytes is 0.
- */
+/* Whether linear memory reaches to `end`. Counted in pages: at 4 GiB the end in bytes is 0. */
 static bool reaches(uintptr_t end) {
   return (end - 1) / PAGE < __builtin_wasm_memory_size(0);
 }
 
+/* The same, after growing it if need be. Whether growing has succeeded is seen by the result alone:
+ * emscripten_resize_heap() says no where another thread has grown memory at the same moment, and yes,
+ * on wasm64, to more than can be. */
 static bool reach(uintptr_t end) {
-  if (reaches(end) || grow(end))
+  if (reaches(end))
     return true;
-#ifdef __EMSCRIPTEN_SHARED_MEMORY__
-  /* Growing fails when another thread has done it at the same moment. */
+  grow(end);
   return reaches(end);
-#else
-  return false;
-#endif
 }
 
 void *memory_extend(const void *end, size_t bytes, size_t apart) {

@@ -93,7 +93,8 @@ int main(void) {
         "GROUP BY name ORDER BY 2 DESC, 1 LIMIT 3");
   print("SELECT count(*) FROM orders a JOIN orders b ON a.customer = b.customer AND a.id < b.id "
         "WHERE a.amount > 990 AND b.amount < 10");
-  print("SELECT length(group_concat(note)) FROM (SELECT note FROM orders ORDER BY note LIMIT 20000)");
+  print(
+      "SELECT length(group_concat(note)) FROM (SELECT note FROM orders ORDER BY note LIMIT 20000)");
   execute("UPDATE orders SET note = note || ' (changed)' WHERE id % 3 = 0");
   execute("DELETE FROM orders WHERE id % 5 = 0");
   print("SELECT count(*), sum(length(note)), min(note), max(note) FROM orders");
