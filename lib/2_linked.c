@@ -96,11 +96,11 @@ NOT_INLINED static void insert(struct free_block *block, size_t size) {
 }
 
 /*
- * Takes the block that *link leads to out of the list and makes its first `size` bytes a used
- * block. The remainder stays in the list, in the same place.
+ * Takes the block, which *link leads to, out of the list and makes its first `size` bytes a used block.
+ * The remainder stays in the list, in the same place.
  */
-NOT_INLINED static struct block *take(struct free_block **link, size_t size) {
-  struct free_block *block = *link;
+NOT_INLINED static struct block *take(struct free_block **link, struct free_block *block,
+                                      size_t size) {
   size_t remainder = block->head - size;
   if (remainder >= LINKED_MINIMUM_REMAINDER) {
     struct free_block *rest = (struct free_block *)block_at(as_block(block), size);
@@ -134,7 +134,7 @@ static void *heap_allocate(size_t bytes) {
     struct free_block **link = &free_list;
     for (; *link; link = &(*link)->next)
       if ((*link)->head >= size)
-        return block_payload(take(link, size));
+        return block_payload(take(link, *link, size));
     if (!grow(link_owner(link), size))
       return NULL;
   }
@@ -184,7 +184,7 @@ static bool heap_resize(void *payload, size_t bytes) {
       if (!block_is_free(as_block(next)) || next->head < missing)
         return false;
     }
-    block->head += block_size(take(find_link(next), missing));
+    block->head += block_size(take(find_link(next), next, missing));
   } else if (old - size >= LINKED_MINIMUM_REMAINDER) {
     block->head -= old - size;
     insert((struct free_block *)block_next(block), old - size);
