@@ -56,23 +56,29 @@ static void free_list_insert(struct free_block *block) {
   bins.summary |= (uint32_t)1 << bin / MAP_BITS;
 }
 
+/* Makes `block` the first of its bin, in place of one that is taken out; NULL if that was the last. */
+static inline void replace_first(uint32_t bin, struct free_block *block) {
+  bins.bin[bin] = block;
+  if (block) {
+    block->previous = NULL;
+    return;
+  }
+  uint32_t *word = &bins.map[bin / MAP_BITS];
+  *word &= ~((uint32_t)1 << bin % MAP_BITS);
+  if (!*word)
+    bins.summary &= ~((uint32_t)1 << bin / MAP_BITS);
+}
+
 static void free_list_remove(struct free_block *block) {
   struct free_block *next = block->next;
   struct free_block *previous = block->previous;
-  if (next)
-    next->previous = previous;
-  if (previous) {
-    previous->next = next;
+  if (!previous) {
+    replace_first(bin_of(block->head), next);
     return;
   }
-  uint32_t bin = bin_of(block->head);
-  bins.bin[bin] = next;
-  if (!next) {
-    uint32_t *word = &bins.map[bin / MAP_BITS];
-    *word &= ~((uint32_t)1 << bin % MAP_BITS);
-    if (!*word)
-      bins.summary &= ~((uint32_t)1 << bin / MAP_BITS);
-  }
+  previous->next = next;
+  if (next)
+    next->previous = previous;
 }
 
 /* The first bin from number `bin` on that has blocks, or BINS. */
@@ -102,7 +108,7 @@ static struct block *bins_find(size_t size) {
       return NULL;
     block = bins.bin[bin];
   }
-  free_list_remove(block);
+  replace_first(bin, block->next);
   return (struct block *)block;
 }
 
