@@ -1,0 +1,164 @@
+// Compiles and links the programs of the benchmark, and keeps what it made in .cache/bench/.
+// Usage: import { SUBJECTS, link } from './builds.mjs';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { PROJECT, findEmscripten } from '../scripts/emscripten.mjs';
+import { ALLOCATORS, PEERS, PORT, allocatorFlag, emcc } from '../scripts/run.mjs';
+import { FLOORS } from './workloads.mjs';
+
+/** All that is measured: ours, then Emscripten's own. */
+export const OURS = ALLOCATORS.map(({ name }) => name);
+export const SUBJECTS = [...OURS, ...PEERS];
+export { PEERS };
+
+const CACHE = path.join(PROJECT, '.cache', 'bench');
+const BENCH = import.meta.dirname;
+
+/** Room for a first, slow compilation of SQLite on a busy machine. */
+const TIMEOUT = 1_800_000;
+
+// The compiler must not replace a call of malloc by something that it knows to be the same.
+const COMPILE = ['-O2', '-fno-builtin-malloc', '-fno-builtin-calloc', '-fno-builtin-realloc'];
+COMPILE.push('-fno-builtin-free', '-fno-builtin-memalign', '-Wall', '-Wextra');
+
+const LINK = [
+  '-sMODULARIZE',
+  '-sEXPORT_ES6',
+  '-sENVIRONMENT=node,web,worker',
+  '-sALLOW_MEMORY_GROWTH',
+  '-sMAXIMUM_MEMORY=2GB',
+  '-sABORTING_MALLOC=0',
+];
+
+/** How a program is linked for what is to be measured. */
+const KINDS = {
+  // As a user does.
+  time: ['-O2'],
+  // Memory grows to what is asked for and no further. What an allocator asks for does not depend on
+  // how well the program is optimized; -O1 links much faster.
+  memory: ['-O1', '-sINITIAL_HEAP=0', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
+};
+
+function digest(...parts) {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(typeof part === 'string' ? part : JSON.stringify(part));
+  return hash.digest('hex').slice(0, 20);
+}
+
+const digests = new Map();
+
+/** The digest of a file's content, read once. */
+function fileDigest(file) {
+  if (!digests.has(file)) digests.set(file, digest(readFileSync(file, 'latin1')));
+  return digests.get(file);
+}
+
+/** What an allocator of ours is made of: all of lib/ and the port. Emscripten's are in its version. */
+function allocatorDigest(subject) {
+  if (!OURS.includes(subject)) return '';
+  const lib = path.join(PROJECT, 'lib');
+  const files = readdirSync(lib).map((file) => path.join(lib, file));
+  return digest([...files, PORT].map(fileDigest));
+}
+
+// ---- a few jobs at a time ----
+
+const waiting = [];
+let idle = availableParallelism();
+
+async function queued(job) {
+  if (idle === 0) await new Promise((resolve) => waiting.push(resolve));
+  else --idle;
+  try {
+    return await job();
+  } finally {
+    if (waiting.length) waiting.shift()();
+    else ++idle;
+  }
+}
+
+const made = new Map();
+
+/** Makes a folder of the cache by `create`, unless it is there. It is complete or not there. */
+function cached(name, create) {
+  const folder = path.join(CACHE, name);
+  if (!made.has(name)) {
+    made.set(
+      name,
+      existsSync(folder)
+        ? Promise.resolve()
+        : queued(async () => {
+            mkdirSync(CACHE, { recursive: true });
+            const scratch = mkdtempSync(path.join(CACHE, 'new-'));
+            try {
+              await create(scratch);
+              // Another benchmark may have made the same meanwhile.
+              if (!existsSync(folder)) renameSync(scratch, folder);
+            } finally {
+              rmSync(scratch, { recursive: true, force: true });
+            }
+          }),
+    );
+  }
+  return made.get(name).then(() => folder);
+}
+
+/**
+ * Compiles a source.
+ *
+ * @param {{ source: string, flags?: string[], inputs?: string[] }} unit `inputs` are the other files
+ *   that it is made of, as far as they can change
+ * @returns {Promise<string>} the object file
+ */
+async function compile({ source, flags = [], inputs = [] }) {
+  const { version } = findEmscripten();
+  const args = [...COMPILE, ...flags];
+  // Where the project is does not matter.
+  const portable = args.map((arg) => arg.replaceAll(PROJECT, ''));
+  const key = digest(version, portable, [source, ...inputs].map(fileDigest));
+  const name = path.basename(source).replace(/\.\w+$/, '');
+  const folder = await cached(`object-${name}-${key}`, (scratch) =>
+    emcc(['-c', ...args, source, '-o', path.join(scratch, 'object.o')], { timeout: TIMEOUT }),
+  );
+  return path.join(folder, 'object.o');
+}
+
+/**
+ * Links a program with an allocator.
+ *
+ * @param {{ name: string, units: object[], link?: string[] }} program
+ * @param {string} subject an allocator, `floor:KIND`, or 'count', which counts what is requested
+ * @param {'time' | 'memory'} kind what is to be measured
+ * @param {string[]} [flags] more flags for the linker
+ * @returns {Promise<string>} the module, made for `import`
+ */
+export async function link(program, subject, kind, flags = []) {
+  const units = [...program.units, { source: path.join(BENCH, 'probe.c') }];
+  let allocator = [allocatorFlag(subject)];
+  if (subject.startsWith('floor:')) {
+    const floor = `-DFLOOR=${FLOORS.indexOf(subject.slice('floor:'.length)) + 1}`;
+    units.push({ source: path.join(BENCH, 'small', 'floors.c'), flags: [floor, '-fno-builtin'] });
+    allocator = ['-sMALLOC=emmalloc'];
+  } else if (subject === 'count') {
+    units.push({ source: path.join(BENCH, 'count.c') });
+    allocator = ['-sMALLOC=dlmalloc'];
+  }
+  const objects = await Promise.all(units.map(compile));
+  const args = [...LINK, ...KINDS[kind], ...(program.link ?? []), ...flags];
+  const { version } = findEmscripten();
+  const key = digest(version, args, subject, allocatorDigest(subject), objects.map(relative));
+  const name = `${program.name}-${subject.replace(':', '-')}-${kind}-${key}`;
+  const folder = await cached(name, (scratch) => {
+    const driver = program.units.some(({ source }) => source.endsWith('.cpp')) ? ['-lc++'] : [];
+    const output = path.join(scratch, 'program.mjs');
+    return emcc([...args, ...allocator, ...objects, ...driver, '-o', output], { timeout: TIMEOUT });
+  });
+  return path.join(folder, 'program.mjs');
+}
+
+function relative(file) {
+  return path.relative(PROJECT, file);
+}

@@ -1,0 +1,190 @@
+// Measures: times in interleaved rounds, memory, code size.
+// Usage: import { measureTimes, measureMemory, measureSizes } from './measure.mjs';
+import { link } from './builds.mjs';
+import { SMALL_PROGRAM } from './workloads.mjs';
+import { codeSizes } from '../scripts/size.mjs';
+
+/** A small workload that takes longer than this, in milliseconds, is ended. */
+const TIME_LIMIT = 400;
+
+/** Rounds for a workload that was ended: to know that it is slow needs no precision. */
+const ROUNDS_WHEN_SLOW = 2;
+
+/** MiB of memory that are touched before the clock starts: more than anyone needs (mimalloc reserves
+ * 64 to begin with), and for 1_minimal as much as there can well be. */
+const TOUCHED = { usual: 112, large: 256, minimal: 512 };
+const LARGE_WORKLOADS = ['huge', 'calloc8m'];
+
+function touchedFor(workload, subject) {
+  if (subject === 'minimal') return TOUCHED.minimal;
+  return LARGE_WORKLOADS.includes(workload.name) ? TOUCHED.large : TOUCHED.usual;
+}
+
+/**
+ * What is to be measured.
+ *
+ * @typedef {object} Selection
+ * @property {object[]} workloads of workloads.mjs
+ * @property {string[]} subjects names of allocators
+ * @property {number} scale the part of each small workload's passes that is run
+ */
+
+function moduleFor(workload, subject, kind) {
+  const program = workload.group === 'small' ? SMALL_PROGRAM : workload;
+  return link(program, subject === 'floor' ? `floor:${workload.floor}` : subject, kind);
+}
+
+/** Links all that will be needed, a few at a time. */
+export async function prepare({ workloads, subjects }, kind, progress) {
+  const links = workloads.flatMap((workload) => {
+    const more = kind === 'memory' ? ['count'] : workload.floor ? ['floor'] : [];
+    return [...subjects, ...more].map((subject) => [workload, subject]);
+  });
+  let done = 0;
+  await Promise.all(
+    links.map(async ([workload, subject]) => {
+      await moduleFor(workload, subject, kind);
+      progress(++done / links.length, `linking ${workload.name} with ${subject}`);
+    }),
+  );
+}
+
+/**
+ * Times, in rounds: each round runs every workload with every allocator, in every tier of every
+ * engine, the allocators of one workload one after the other, so that all meet the same moods of the
+ * machine.
+ *
+ * @param {Selection} selection
+ * @param {{ engines: object[], rounds: number, tiersOf: (engine: object, workload: object) =>
+ *   string[], progress: Function }} options
+ * @returns {Promise<Record<string, Record<string, Record<string, object>>>>} by 'ENGINE TIER',
+ *   workload and allocator: `{ rounds, ended?, failed? }`, in nanoseconds per operation for small
+ *   workloads and in milliseconds for programs
+ */
+export async function measureTimes(selection, { engines, rounds, tiersOf, progress }) {
+  const times = {};
+  const outputs = {};
+  const plan = [];
+  for (const engine of engines)
+    for (const workload of selection.workloads)
+      for (const tier of tiersOf(engine, workload)) plan.push({ engine, tier, workload });
+  const jobs = rounds * plan.length * (selection.subjects.length + 1);
+  let done = 0;
+  for (let round = 0; round < rounds; ++round) {
+    for (const { engine, tier, workload } of plan) {
+      const config = `${engine.name} ${tier}`;
+      const results = ((times[config] ??= {})[workload.name] ??= {});
+      const subjects = [...selection.subjects, ...(workload.floor ? ['floor'] : [])];
+      // Nobody always comes first.
+      const first = round % subjects.length;
+      for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
+        progress(done++ / jobs, `round ${round + 1}: ${config}, ${workload.name}, ${subject}`);
+        const result = (results[subject] ??= { rounds: [] });
+        if (result.failed || (result.ended === 'time' && round >= ROUNDS_WHEN_SLOW)) continue;
+        const module = await moduleFor(workload, subject, 'time');
+        const measured = await engine.run(tier, module, timeJob(selection, workload, subject));
+        if (measured.failed) result.failed = measured.failed;
+        else result.rounds.push(measured.time);
+        if (measured.ended) result.ended = measured.ended;
+        if (measured.output !== undefined) {
+          outputs[workload.name] ??= measured.output;
+          if (outputs[workload.name] !== measured.output)
+            throw new Error(`${workload.title} gives another output with ${subject} (${config})`);
+        }
+      }
+    }
+  }
+  return times;
+}
+
+function timeJob({ scale }, workload, subject) {
+  const { group, name, args } = workload;
+  if (group === 'programs') return { kind: 'time', group, name, args };
+  const passes = Math.max(Math.round(workload.passes * scale), 1);
+  const touch = touchedFor(workload, subject);
+  return { kind: 'time', group, name, passes, touch, limit: TIME_LIMIT };
+}
+
+/**
+ * Memory with exact growth. Nothing of it depends on the machine, so one run is enough.
+ *
+ * @param {Selection} selection
+ * @param {{ engine: object, progress: Function }} options
+ * @returns {Promise<Record<string, Record<string, object>>>} by workload and allocator: `linear` and
+ *   `heap`, the peaks in bytes of linear memory (the workload's own tables not counted) and of what
+ *   the allocator took, `lost`, the bytes of heap beyond the peak of what was requested, and `grows`,
+ *   the number of memory.grow calls; or `failed`
+ */
+export async function measureMemory({ workloads, subjects }, { engine, progress }) {
+  const memory = {};
+  let done = 0;
+  for (const workload of workloads) {
+    const { group, name, args } = workload;
+    const job = { kind: 'memory', group, name, args, passes: workload.memoryPasses };
+    const measure = async (subject) =>
+      engine.run('default', await moduleFor(workload, subject, 'memory'), job);
+    const { live, output } = await measure('count');
+    memory[name] = {};
+    for (const subject of subjects) {
+      progress(done++ / (workloads.length * subjects.length), `memory: ${name}, ${subject}`);
+      const measured = await measure(subject);
+      if (!measured.failed && measured.output !== output)
+        throw new Error(`${workload.title} gives another output with ${subject}`);
+      const { failed, linear, heap, grows, result } = measured;
+      memory[name][subject] = failed ? { failed } : { linear, heap, lost: heap - live, grows };
+      if (result !== undefined && name === 'in_place') memory[name][subject].moved = result;
+    }
+  }
+  return memory;
+}
+
+const USES = {
+  'malloc and free': ['sink = malloc((size_t)argc * 10);', 'free(sink);'],
+  'with calloc and realloc': [
+    'sink = malloc((size_t)argc * 10);',
+    'sink = calloc((size_t)argc, 8);',
+    'sink = realloc(sink, (size_t)argc * 100);',
+    'free(sink);',
+  ],
+  'with calloc, realloc and memalign': [
+    'sink = malloc((size_t)argc * 10);',
+    'sink = calloc((size_t)argc, 8);',
+    'sink = realloc(sink, (size_t)argc * 100);',
+    'free(sink);',
+    'sink = memalign(64, (size_t)argc * 100);',
+  ],
+};
+
+/**
+ * The bytes of code that each allocator adds to a program.
+ *
+ * @param {string[]} subjects
+ * @param {Function} progress
+ * @returns {Promise<Record<string, Record<string, Record<string, number>>>>} by what the program
+ *   calls, optimization level and allocator
+ */
+export async function measureSizes(subjects, progress) {
+  const sizes = {};
+  let done = 0;
+  for (const [use, statements] of Object.entries(USES)) {
+    sizes[use] = {};
+    for (const optimization of ['-O2', '-Oz']) {
+      progress(done++ / 6, `code size: ${use}, ${optimization}`);
+      sizes[use][optimization] = await codeSizes({
+        names: subjects,
+        optimization,
+        // The program that it is compared with has no memalign: let that be a trap too.
+        flags: use.includes('memalign') ? ['-Wl,--unresolved-symbols=ignore-all'] : [],
+        program: `#include <malloc.h>
+#include <stdlib.h>
+void *volatile sink;
+int main(int argc, char **argv) {
+  ${statements.join('\n  ')}
+  return 0;
+}
+`,
+      });
+    }
+  }
+  return sizes;
+}

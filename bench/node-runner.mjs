@@ -1,0 +1,8 @@
+// Runs one job in this process and prints what it measured as JSON.
+// Usage: node [V8 FLAGS] bench/node-runner.mjs MODULE JOB
+import { pathToFileURL } from 'node:url';
+import { runJob } from './runner.mjs';
+
+const [file, job] = process.argv.slice(2);
+const { default: factory } = await import(pathToFileURL(file).href);
+console.log(JSON.stringify(await runJob(factory, JSON.parse(job))));

@@ -1,0 +1,184 @@
+// Turns results into tables: for the terminal and, the same text, for the documentation.
+// Usage: import { Results, timeTable, … } from './report.mjs';
+import { markdownTable } from 'markdown-table';
+import { areEqual, geometricMean, summary } from './statistics.mjs';
+import { OURS, SUBJECTS } from './builds.mjs';
+import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
+
+const TITLES = new Map([...SMALL, ...EXTRA, ...PROGRAMS].map(({ name, title }) => [name, title]));
+const SMALL_NAMES = SMALL.map(({ name }) => name);
+const PROGRAM_NAMES = PROGRAMS.map(({ name }) => name);
+
+/** What all ratios are against, unless another is named. */
+export const REFERENCE = 'dlmalloc';
+
+/** Measurements, and what follows from them. */
+export class Results {
+  /** @param {object} data what `npm run bench` writes as JSON */
+  constructor(data) {
+    this.data = data;
+  }
+
+  /** The allocators that were measured, in the usual order. */
+  get subjects() {
+    return SUBJECTS.filter((name) => this.data.subjects.includes(name));
+  }
+
+  /** The names of the workloads of a group that were measured in a configuration. */
+  names(config, group) {
+    const all = group === 'programs' ? PROGRAM_NAMES : SMALL_NAMES;
+    return all.filter((name) => this.data.times?.[config]?.[name]);
+  }
+
+  /** The configurations that were measured: 'ENGINE TIER', those of one tier where it is given. */
+  configs(tier) {
+    return Object.keys(this.data.times ?? {}).filter((name) => !tier || name.endsWith(` ${tier}`));
+  }
+
+  /** `{ best, spread, ended }` of a workload, or undefined when there is no time. */
+  time(config, name, subject) {
+    const result = this.data.times?.[config]?.[name]?.[subject];
+    if (!result?.rounds.length || result.failed) return undefined;
+    return { ...summary(result.rounds), ended: result.ended };
+  }
+
+  /** The ratio of two allocators' times: 1 when it is inside the spread; undefined without both. */
+  timeRatio(config, name, subject, reference = REFERENCE) {
+    const [a, b] = [subject, reference].map((each) => this.time(config, name, each));
+    if (!a || !b) return undefined;
+    return areEqual(a, b) ? 1 : a.best / b.best;
+  }
+
+  /** The geometric mean of the ratios of the measured minima, each between 1/4 and 4. */
+  timeMean(config, names, subject, reference = REFERENCE) {
+    const ratios = names.flatMap((name) => {
+      const [a, b] = [subject, reference].map((each) => this.time(config, name, each));
+      return a && b ? [a.best / b.best] : [];
+    });
+    return geometricMean(ratios);
+  }
+
+  /** Bytes: `what` is 'linear', 'heap', 'lost' or 'grows'; undefined when it did not finish. */
+  memory(name, subject, what = 'linear') {
+    return this.data.memory?.[name]?.[subject]?.[what];
+  }
+
+  /** The workloads and programs whose memory was measured, but for those of single bars. */
+  get memoryNames() {
+    return [...SMALL_NAMES, ...PROGRAM_NAMES].filter((name) => this.data.memory?.[name]);
+  }
+
+  memoryRatio(name, subject, reference = REFERENCE, what = 'linear') {
+    const [a, b] = [subject, reference].map((each) => this.memory(name, each, what));
+    return a === undefined || b === undefined ? undefined : a / b;
+  }
+
+  memoryMean(subject, reference = REFERENCE, what = 'linear', names = this.memoryNames) {
+    const ratios = names.map((name) => this.memoryRatio(name, subject, reference, what));
+    return geometricMean(ratios.filter((ratio) => ratio !== undefined));
+  }
+}
+
+/** A table of rows; the first column is text, the others are numbers. */
+export function table(rows) {
+  const align = rows[0].map((_, column) => (column === 0 ? 'l' : 'r'));
+  return markdownTable(rows, { align });
+}
+
+/** Three digits that count. */
+export function number(value) {
+  if (value === undefined || Number.isNaN(value)) return '–';
+  if (value >= 100) return Math.round(value).toLocaleString('en');
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** Bytes, for people. */
+export function bytes(value) {
+  if (value === undefined) return '–';
+  return value < 10_000 ? `${value} B` : `${Math.round(value / 1024).toLocaleString('en')} KiB`;
+}
+
+/** What stands where there is no number. */
+const REASONS = { 'out of memory': 'no memory', 'too slow': 'too slow' };
+
+/** The times of a configuration with their spreads. Ended early: `≥`, the rest would be slower. */
+export function timeTable(results, config, group) {
+  const subjects = group === 'programs' ? results.subjects : [...results.subjects, 'floor'];
+  const names = results.names(config, group);
+  const cell = (name, subject) => {
+    const time = results.time(config, name, subject);
+    const failed = results.data.times[config][name][subject]?.failed;
+    if (!time) return REASONS[failed] ?? (failed ? 'failed' : '–');
+    const limit = time.ended === 'time' ? '≥ ' : '';
+    return `${limit}${number(time.best)} ±${Math.round(time.spread * 100)} %`;
+  };
+  const unit = group === 'programs' ? 'ms' : 'ns per operation';
+  return table([
+    [unit, ...subjects],
+    ...names.map((name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))]),
+  ]);
+}
+
+/** The same against dlmalloc. */
+export function timeRatioTable(results, config, group) {
+  const { subjects } = results;
+  const names = results.names(config, group);
+  const cell = (name, subject) => {
+    const ratio = results.timeRatio(config, name, subject);
+    return ratio === 1 && subject !== REFERENCE ? '=' : number(ratio);
+  };
+  const mean = subjects.map((subject) => number(results.timeMean(config, names, subject)));
+  return table([
+    [`time against ${REFERENCE}`, ...subjects],
+    ...names.map((name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))]),
+    ['**geometric mean**', ...mean],
+  ]);
+}
+
+/** Peak linear memory against dlmalloc's, and the heap used. */
+export function memoryTable(results, what = 'linear') {
+  const { subjects } = results;
+  const heads = { linear: 'peak linear memory', heap: 'heap used', lost: 'bytes lost' };
+  const cell = (name, subject) =>
+    REASONS[results.data.memory[name][subject]?.failed] ??
+    number(results.memoryRatio(name, subject, REFERENCE, what));
+  const own = (name) => bytes(results.memory(name, REFERENCE, what));
+  const others = subjects.filter((subject) => subject !== REFERENCE);
+  const mean = others.map((subject) => number(results.memoryMean(subject, REFERENCE, what)));
+  return table([
+    [`${heads[what]} against ${REFERENCE}`, REFERENCE, ...others],
+    ...results.memoryNames.map((name) => [
+      TITLES.get(name),
+      own(name),
+      ...others.map((subject) => cell(name, subject)),
+    ]),
+    ['**geometric mean**', '', ...mean],
+  ]);
+}
+
+/** Numbers of memory.grow calls, or bytes lost, as they are. */
+export function countTable(results, what, head) {
+  return table([
+    [head, ...results.subjects],
+    ...results.memoryNames.map((name) => [
+      TITLES.get(name),
+      ...results.subjects.map((subject) => {
+        const value = results.memory(name, subject, what);
+        return value === undefined ? '–' : value.toLocaleString('en');
+      }),
+    ]),
+  ]);
+}
+
+/** The bytes of code that each allocator adds. */
+export function sizeTable(results) {
+  const rows = Object.entries(results.data.sizes).flatMap(([use, levels]) =>
+    Object.entries(levels).map(([level, sizes]) => [
+      `${use}, ${level}`,
+      ...results.subjects.map((subject) => sizes[subject]?.toLocaleString('en') ?? '–'),
+    ]),
+  );
+  return table([['bytes of code added', ...results.subjects], ...rows]);
+}
+
+export { OURS, TITLES };

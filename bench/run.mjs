@@ -1,0 +1,216 @@
+#!/usr/bin/env node
+// Measures the allocators: time, memory, code size; prints tables and bars, writes JSON.
+// Usage: node bench/run.mjs [--quick] [--only NAME,…] [--allocators NAME,…] [--save] [--help]
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
+import { barTable } from './bars.mjs';
+import { SUBJECTS } from './builds.mjs';
+import { findEngines } from './engines.mjs';
+import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
+import { progressBar } from './progress.mjs';
+import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
+import { timeRatioTable, timeTable } from './report.mjs';
+import { fiveTable } from './five.mjs';
+import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
+
+/** The stored reference run. */
+export const STORED = path.join(PROJECT, 'bench', 'results.json');
+
+/** Where a run's results go unless told. */
+const LATEST = path.join(PROJECT, '.cache', 'bench-results.json');
+
+const GROUPS = { small: [...SMALL, ...EXTRA], programs: PROGRAMS };
+const WORKLOADS = Object.values(GROUPS).flat();
+const KINDS = ['time', 'memory', 'size', 'worst'];
+
+export const HELP = `Usage: npm run bench [-- OPTIONS]
+
+Measures the five allocators of wasmalloc and Emscripten's own: time in V8's optimizing and baseline
+tier and as a user gets it, peak memory, code size; prints tables and which bars are passed.
+
+  --quick             fewer rounds and operations, this Node only: within five minutes
+  --only NAME,…       what to run: small, programs, or by name
+                        ${list(SMALL)}
+                        ${list(EXTRA)}
+                        ${list(PROGRAMS)}
+                      and what to measure: time, memory, size (code), worst (the slowest single call)
+  --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
+                        ${SUBJECTS.join(' ')}
+  --engines NAME,…    of node, node22, node24, chromium; all but node22 unless told
+  --rounds N          7 unless told; 3 with --quick
+  --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
+  --save              writes them to bench/results.json, the stored reference
+  --help              this text`;
+
+function list(workloads) {
+  return workloads.map(({ name }) => name).join(' ');
+}
+
+const OPTIONS = {
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string' },
+  allocators: { type: 'string' },
+  engines: { type: 'string' },
+  rounds: { type: 'string' },
+  output: { type: 'string' },
+  save: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+};
+
+class UsageError extends Error {}
+
+/** Splits a list of names and sees to it that each is one of `known`. */
+function names(text, known, what) {
+  const parts = text.split(',').filter(Boolean);
+  const unknown = parts.find((name) => !known.includes(name));
+  if (unknown)
+    throw new UsageError(`there is no ${what} '${unknown}'; there are: ${known.join(' ')}`);
+  return parts;
+}
+
+/** What --only asks for: some workloads, and kinds of measurements. */
+function choose(text = '') {
+  const known = [...Object.keys(GROUPS), ...WORKLOADS.map(({ name }) => name), ...KINDS];
+  const only = names(text, known, 'workload or measurement');
+  const asked = only.filter((name) => KINDS.includes(name));
+  const chosen = only.filter((name) => !KINDS.includes(name));
+  const workloads = WORKLOADS.filter(
+    (workload) =>
+      chosen.includes(workload.name) ||
+      chosen.some((group) => GROUPS[group]?.includes(workload)) ||
+      chosen.length === 0,
+  );
+  const runs = asked.filter((kind) => kind === 'time' || kind === 'memory');
+  if (runs.length === 0 && (chosen.length > 0 || asked.length === 0)) runs.push('time', 'memory');
+  const rest = asked.length === 0 && chosen.length === 0 ? ['size', 'worst'] : asked;
+  return { workloads, kinds: new Set([...runs, ...rest]), complete: only.length === 0 };
+}
+
+/** The versions of everything that a result depends on. */
+function versions(emscripten, engines) {
+  const read = (file) => JSON.parse(readFileSync(path.join(PROJECT, file), 'utf8'));
+  const packages = ['better-sqlite3', 'lua-src', 'duktape', 'tree-sitter', 'tree-sitter-c'];
+  return {
+    wasmalloc: read('package.json').version,
+    emscripten: emscripten.version,
+    engines: Object.fromEntries(engines.map(({ name, version }) => [name, version])),
+    sources: Object.fromEntries(
+      packages.map((name) => [name, read(`node_modules/${name}/package.json`).version]),
+    ),
+    processor: cpus()[0]?.model.trim(),
+  };
+}
+
+/** In a quick run only the tiers that have bars. */
+function tiersOf(quick, engine, workload) {
+  if (workload.group === 'programs') return ['default'];
+  return quick && engine.tiers.length > 1 ? ['optimizing', 'baseline'] : engine.tiers;
+}
+
+/**
+ * Measures.
+ *
+ * @param {object} values of the options
+ * @returns {Promise<object>} what is stored as JSON
+ */
+export async function measure(values) {
+  const { workloads, kinds, complete } = choose(values.only);
+  const wanted = names(values.allocators ?? SUBJECTS.join(), SUBJECTS, 'allocator');
+  const subjects = SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
+  const rounds = Number(values.rounds ?? (values.quick ? 3 : 7));
+  if (!(Number.isInteger(rounds) && rounds > 0)) throw new UsageError('--rounds wants a number');
+
+  const emscripten = await ensureEmscripten();
+  const engineNames = values.engines?.split(',') ?? (values.quick ? ['node'] : undefined);
+  const engines = await findEngines(engineNames);
+  if (engines.length === 0) throw new UsageError('there is no engine to measure with');
+  const selection = { workloads, subjects, scale: values.quick ? 0.25 : 1 };
+  const timed = { ...selection, workloads: workloads.filter(({ passes }) => passes !== 0) };
+  const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
+  Object.assign(data, { complete: complete && !values.allocators });
+  Object.assign(data, { versions: versions(emscripten, engines), subjects });
+  const step = async (title, work) => {
+    const progress = progressBar(title);
+    const result = await work(progress);
+    progress(1);
+    return result;
+  };
+  try {
+    if (kinds.has('time') || kinds.has('memory')) {
+      await step('building', async (progress) => {
+        if (kinds.has('time')) await prepare(timed, 'time', progress);
+        if (kinds.has('memory')) await prepare(selection, 'memory', progress);
+      });
+    }
+    if (kinds.has('size'))
+      data.sizes = await step('code size', (progress) => measureSizes(subjects, progress));
+    if (kinds.has('memory'))
+      data.memory = await step('memory', (progress) =>
+        measureMemory(selection, { engine: engines[0], progress }),
+      );
+    if (kinds.has('time'))
+      data.times = await step('times', (progress) =>
+        measureTimes(timed, {
+          engines,
+          rounds,
+          progress,
+          tiersOf: (engine, workload) => tiersOf(values.quick, engine, workload),
+        }),
+      );
+  } finally {
+    for (const engine of engines) await engine.close();
+  }
+  return data;
+}
+
+/** All tables of a run. */
+export function report(data) {
+  const results = new Results(data);
+  const parts = [];
+  for (const config of results.configs()) {
+    for (const group of Object.keys(GROUPS)) {
+      if (results.names(config, group).length === 0) continue;
+      parts.push(`## ${config}`, timeTable(results, config, group));
+      parts.push(timeRatioTable(results, config, group));
+    }
+  }
+  if (data.memory) {
+    parts.push('## memory', memoryTable(results), memoryTable(results, 'heap'));
+    parts.push(countTable(results, 'lost', 'bytes lost'));
+    parts.push(countTable(results, 'grows', 'calls of memory.grow'));
+  }
+  if (data.sizes) parts.push('## code size', sizeTable(results));
+  parts.push('## the five', fiveTable(results), '## bars', barTable(results));
+  return parts.join('\n\n');
+}
+
+async function main() {
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help) return console.log(HELP);
+  const data = await measure(values);
+  const output = values.output ?? (values.save ? STORED : LATEST);
+  if (values.save && !data.complete)
+    throw new UsageError('--save stores whole runs only: without --only and --allocators');
+  mkdirSync(path.dirname(output), { recursive: true });
+  writeFileSync(output, formatJson(data));
+  console.log(report(data));
+  console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);
+}
+
+/** As prettier would write it, but for the lists of rounds, which stay on one line. */
+function formatJson(data) {
+  return `${JSON.stringify(data, null, 2)}\n`.replace(/\[[^[\]{}]*\]/g, (list) =>
+    list.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'),
+  );
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  main().catch((error) => {
+    console.error(`bench: ${error.message}`);
+    process.exitCode = error instanceof UsageError || /PARSE_ARGS/.test(error.code) ? 2 : 1;
+  });
+}

@@ -1,0 +1,116 @@
+// Runs one workload or program in this engine and measures it: in Node (node-runner.mjs) and in a
+// browser alike, so nothing of either is used here.
+// Usage: import { runSmall, runProgram } from './runner.mjs';
+
+const MIB = 1 << 20;
+
+/** A program that does not finish a memory run in this time is left out of the comparison. */
+const PATIENCE = 30_000;
+
+/** Counts the calls of memory.grow: Emscripten's are made by its JavaScript. */
+function countGrowth() {
+  const counter = { calls: 0 };
+  const { grow } = WebAssembly.Memory.prototype;
+  WebAssembly.Memory.prototype.grow = function (pages) {
+    ++counter.calls;
+    return grow.call(this, pages);
+  };
+  return counter;
+}
+
+/**
+ * The time of a small workload, in memory that has been touched before.
+ *
+ * @param {Function} factory of the module
+ * @param {{ name: string, passes: number, touch: number, limit: number }} job `touch` in MiB; after
+ *   `limit` milliseconds, or when the touched memory is used up, the workload ends early
+ * @returns {Promise<{ time: number, ended?: string }>} nanoseconds per operation
+ */
+async function timeSmall(factory, { name, passes, touch, limit }) {
+  const module = await factory();
+  const pass = module[`_${name}_pass`];
+  // Below the end of the touched memory by more than a pass allocates.
+  const room = module._probe_heap_used() + (touch - 24) * MIB;
+  module._probe_touch(touch * MIB);
+  module[`_${name}_start`]?.();
+  let operations = 0;
+  let ended;
+  const start = performance.now();
+  for (let i = 0; i < passes && !ended; ++i) {
+    operations += pass();
+    if (performance.now() - start > limit) ended = 'time';
+    else if (module._probe_heap_used() > room) ended = 'memory';
+  }
+  const time = ((performance.now() - start) * 1e6) / operations;
+  return { time, ended };
+}
+
+/**
+ * The memory of a small workload.
+ *
+ * @param {Function} factory of the module, linked for exact growth
+ * @param {{ name: string, passes: number }} job
+ * @returns {Promise<{ linear: number, heap: number, grows: number, live?: number,
+ *   result: number }>} bytes; `result` is what the last pass returned
+ */
+async function memoryOfSmall(factory, { name, passes }) {
+  const growth = countGrowth();
+  const module = await factory();
+  const start = performance.now();
+  let heap = 0;
+  let result;
+  module[`_${name}_start`]?.();
+  for (let i = 0; i < passes; ++i) {
+    result = module[`_${name}_pass`]();
+    heap = Math.max(heap, module._probe_heap_used());
+    if (performance.now() - start > PATIENCE) throw new Error('too slow');
+  }
+  return {
+    linear: module.wasmMemory.buffer.byteLength - module._table_size(),
+    heap,
+    grows: growth.calls,
+    live: module._probe_peak?.(),
+    result,
+  };
+}
+
+/**
+ * Runs a job.
+ *
+ * @param {Function} factory the default export of a module that emcc made
+ * @param {{ kind: 'time' | 'memory', group: 'small' | 'programs', name: string }} job
+ * @returns {Promise<object>} what was measured, or `{ failed }` with the reason
+ */
+export async function runJob(factory, job) {
+  try {
+    if (job.group === 'programs') return await runProgram(factory, job);
+    return await (job.kind === 'time' ? timeSmall : memoryOfSmall)(factory, job);
+  } catch (error) {
+    return { failed: reason(error) };
+  }
+}
+
+function reason(error) {
+  const message = String(error?.message ?? error);
+  return /unreachable|out of memory|OOM|memory access/i.test(message) ? 'out of memory' : message;
+}
+
+/** A program: its output, its time from the start of main to the end, its memory. */
+async function runProgram(factory, { args = [] }) {
+  const growth = countGrowth();
+  const lines = [];
+  const module = await factory({ print: (line) => lines.push(line), printErr: () => {} });
+  const start = performance.now();
+  const status = module.callMain(args);
+  const time = performance.now() - start;
+  if (status !== 0) return { failed: lines.at(-1) || `status ${status}` };
+  return {
+    time,
+    linear: module.wasmMemory.buffer.byteLength,
+    heap: module._probe_heap_used(),
+    grows: growth.calls,
+    live: module._probe_peak?.(),
+    // Lines with a '#' are for people: times and the like.
+    output: lines.filter((line) => !line.startsWith('#')).join('\n'),
+  };
+}

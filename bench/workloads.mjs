@@ -1,0 +1,65 @@
+// The workloads and programs of the benchmark: what there is to run, and how long.
+// Usage: import { SMALL, EXTRA, PROGRAMS } from './workloads.mjs';
+
+import path from 'node:path';
+
+const BENCH = import.meta.dirname;
+
+/** The kinds of floors, in the order of their numbers in bench/small/floors.c. */
+export const FLOORS = ['SAME', 'STACK', 'CELLS', 'BUFFER', 'CLASSES'];
+
+/**
+ * @typedef {object} Workload
+ * @property {string} name the prefix of its functions in bench/small/workloads.c
+ * @property {string} title what the tables call it
+ * @property {number} passes how often the function runs for its time: some 40 ms with dlmalloc
+ * @property {number} memoryPasses and for its memory: until the peak is reached
+ * @property {string} floor the kind of floor that can serve it
+ * @property {boolean} [core] whether it consists of malloc and free of mostly small blocks only: no
+ *   allocator's time is then that of copying, zeroing or reaching memory
+ */
+
+const CORE = { core: true };
+
+/** @type {Workload[]} */
+export const SMALL = [
+  small('pair', 'a 32-byte pair', 4000, 10, 'SAME', CORE),
+  small('lifo', '1000 in LIFO order', 3000, 10, 'STACK', CORE),
+  small('fifo', '1000 in FIFO order', 3000, 10, 'CELLS', CORE),
+  small('churn', 'churn, 10,000 × 16–1024 B', 400, 100, 'CLASSES', CORE),
+  small('skewed', 'skewed mix, 8 B–16 KiB', 500, 200, 'CLASSES', CORE),
+  small('random', 'random with realloc, 1 B–10 KB', 300, 100, 'CLASSES'),
+  small('doubling', 'realloc doubling to 1 MiB', 2000, 10, 'BUFFER'),
+  small('vectors', '16 vectors in turn', 2000, 10, 'CLASSES'),
+  small('large', 'blocks of 4–256 KiB', 2000, 100, 'CLASSES'),
+  small('huge', 'blocks of 256 KiB–4 MiB', 10000, 30, 'CLASSES'),
+  small('memalign', 'memalign(64), 16–1024 B', 400, 100, 'CLASSES'),
+  small('calloc48', 'calloc of 48 B', 2000, 10, 'CELLS'),
+  small('calloc4k', 'calloc of 4 KiB', 5000, 10, 'CELLS'),
+  small('calloc8m', 'calloc of 8 MiB', 10, 5, 'CELLS'),
+  // Two times filled and drained. For the memory once filled: 2_linked needs minutes to drain it.
+  small('drain', '200,000 × 24 B, random drain', 200, 50, 'CELLS', CORE),
+  small('phases', 'phase change', 430, 430, 'CLASSES', CORE),
+];
+
+/** Workloads of single bars, which are in no mean. @type {Workload[]} */
+export const EXTRA = [
+  small('grow_twice', 'a buffer doubling, among others', 1000, 10),
+  small('grow_64', 'a buffer growing by 64 B, among others', 100, 2),
+  small('fifty', '50 small objects', 0, 1),
+  small('in_place', 'growing into the free space behind', 0, 1),
+];
+
+function small(name, title, passes, memoryPasses, floor, more = {}) {
+  return { group: 'small', name, title, passes, memoryPasses, floor, ...more };
+}
+
+/** All small workloads are in one program; `link` of builds.mjs takes it. */
+export const SMALL_PROGRAM = {
+  name: 'small',
+  units: [{ source: path.join(BENCH, 'small', 'workloads.c') }],
+  link: ['--no-entry', '-sEXPORTED_RUNTIME_METHODS=wasmMemory'],
+};
+
+/** The real programs. */
+export const PROGRAMS = [];
