@@ -55,42 +55,11 @@ static struct block *free_list_find(size_t size) {
   return (struct block *)best;
 }
 
-static bool free_list_reclaim(void) {
-  return false;
-}
-
-static void *heap_allocate(size_t bytes) {
-  return tags_allocate(bytes);
-}
-
-static void heap_release(void *payload) {
-  tags_release(payload);
-}
-
-static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
-  return tags_allocate_aligned(alignment, bytes);
-}
-
-static bool heap_resize(void *payload, size_t bytes) {
-  return tags_resize(payload, bytes);
-}
-
-static size_t heap_payload_size(const void *payload) {
-  return tags_payload_size(payload);
-}
-
-static bool heap_trim(size_t keep) {
-  return tags_trim(keep);
-}
-
-static bool heap_next_block(struct wasmalloc_block *block) {
-  return block_walk(block);
-}
-
-static const void *heap_check(void) {
-  size_t listed = 0;
-  for (struct free_block *block = list.next; block != &list; block = block->next, ++listed)
+static const void *free_list_check(size_t *listed) {
+  for (struct free_block *block = list.next; block != &list; block = block->next, ++*listed)
     if (!block_is_free((struct block *)block) || block->next->previous != block)
       return block_payload((struct block *)block);
-  return tags_check(listed);
+  return NULL;
 }
+
+#include "tags_contract.h"

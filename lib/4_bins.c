@@ -25,52 +25,139 @@
  * Memory Allocator for Real-Time Systems", 2004). In the request's own bin a block may be too
  * small; only the first is looked at, which keeps the time constant.
  *
- * Splitting, merging and the layout of blocks are those of 3_doubly (boundary_tags.h); the bins and
- * their bitmap are in bins.h.
+ * Splitting, merging and the layout of blocks are those of 3_doubly (boundary_tags.h).
+ *
+ * Invariants: a block is in the bin of its size; a bit of the map is set if and only if its bin has
+ * blocks; a bit of the summary, if and only if its word of the map is not 0.
  *
  * Cost: malloc and free take constant time, whatever the heap looks like. A request may pass over a
  * block that would fit exactly, if it is not the first in its bin.
  *
  * When to choose it: when 5_wasmalloc is too large, or when no call may take long.
  */
-#include "bins.h"
+#include "boundary_tags.h"
 
+/* Bins 0 to LINEAR - 1 hold one size each, counted in units of ALIGNMENT bytes. Then each power of
+ * two is divided into STEPS bins. */
+#define LINEAR 32
+#define LOG_LINEAR 5
+#define STEPS 8
+#define LOG_STEPS 3
+#define LOG_MAXIMUM_UNITS (sizeof(size_t) * 8 - (sizeof(size_t) == 8 ? 4 : 3))
+#define BINS (LINEAR + STEPS * (LOG_MAXIMUM_UNITS - LOG_LINEAR))
+#define MAP_BITS 32
+#define MAP_WORDS ((BINS + MAP_BITS - 1) / MAP_BITS)
+
+_Static_assert(LINEAR == 1 << LOG_LINEAR && STEPS == 1 << LOG_STEPS, "the logarithms fit");
+_Static_assert((size_t)1 << LOG_MAXIMUM_UNITS == SIZE_MAX / ALIGNMENT + 1, "every size has a bin");
+_Static_assert(MAP_WORDS <= MAP_BITS, "one word summarizes the map");
+
+static struct {
+  uint32_t summary;             /* bit w: map[w] is not 0 */
+  uint32_t map[MAP_WORDS];      /* bit b % 32 of word b / 32: bin b has blocks */
+  struct free_block *bin[BINS]; /* the first block of each, or NULL */
+} bins;
+
+/* The bin for blocks of `size` bytes. Monotone: a larger size never has a smaller bin. */
+static inline uint32_t bin_of(size_t size) {
+  size_t units = size / ALIGNMENT;
+  if (units < LINEAR)
+    return (uint32_t)units;
+  /* units = 1xyz... in binary, with `log` digits behind the 1; xyz says which step. */
+  uint32_t log =
+      (uint32_t)(sizeof(size_t) * 8 - 1) -
+      (uint32_t)(sizeof(size_t) == 8 ? __builtin_clzll(units) : __builtin_clz((unsigned)units));
+  uint32_t step = (uint32_t)(units >> (log - LOG_STEPS)) & (STEPS - 1);
+  return LINEAR + ((log - LOG_LINEAR) << LOG_STEPS) + step;
+}
+
+static void free_list_insert(struct free_block *block) {
+  uint32_t bin = bin_of(block->head);
+  struct free_block *first = bins.bin[bin];
+  block->previous = NULL;
+  block->next = first;
+  if (first)
+    first->previous = block;
+  bins.bin[bin] = block;
+  bins.map[bin / MAP_BITS] |= (uint32_t)1 << bin % MAP_BITS;
+  bins.summary |= (uint32_t)1 << bin / MAP_BITS;
+}
+
+/* Makes `block` the first of its bin, in place of one that is taken out; NULL if that was the last. */
+static inline void replace_first(uint32_t bin, struct free_block *block) {
+  bins.bin[bin] = block;
+  if (block) {
+    block->previous = NULL;
+    return;
+  }
+  uint32_t *word = &bins.map[bin / MAP_BITS];
+  *word &= ~((uint32_t)1 << bin % MAP_BITS);
+  if (!*word)
+    bins.summary &= ~((uint32_t)1 << bin / MAP_BITS);
+}
+
+static void free_list_remove(struct free_block *block) {
+  struct free_block *next = block->next;
+  struct free_block *previous = block->previous;
+  if (!previous) {
+    replace_first(bin_of(block->head), next);
+    return;
+  }
+  previous->next = next;
+  if (next)
+    next->previous = previous;
+}
+
+/* The first bin from number `bin` on that has blocks, or BINS. */
+static inline uint32_t next_bin(uint32_t bin) {
+  uint32_t word = bin / MAP_BITS;
+  if (bin >= BINS)
+    return BINS;
+  uint32_t bits = bins.map[word] >> bin % MAP_BITS;
+  if (bits)
+    return bin + (uint32_t)__builtin_ctz(bits);
+  /* Two shifts, since a shift by 32 is undefined. */
+  uint32_t words = bins.summary >> word >> 1;
+  if (!words)
+    return BINS;
+  word += 1 + (uint32_t)__builtin_ctz(words);
+  return word * MAP_BITS + (uint32_t)__builtin_ctz(bins.map[word]);
+}
+
+/* The first block in the request's own bin, or else in the next bin that has any. */
 static struct block *free_list_find(size_t size) {
-  return bins_find(size);
+  uint32_t bin = bin_of(size);
+  struct free_block *block = bins.bin[bin];
+  if (!block || block->head < size) {
+    bin = next_bin(bin + 1);
+    if (bin == BINS)
+      return NULL;
+    block = bins.bin[bin];
+  }
+  replace_first(bin, block->next);
+  return (struct block *)block;
 }
 
-static bool free_list_reclaim(void) {
-  return false;
+/* Checks bins, map, summary and, with the blocks that they hold, the whole heap. */
+static const void *free_list_check(size_t *listed) {
+  for (uint32_t bin = 0; bin < BINS; ++bin) {
+    uint32_t word = bin / MAP_BITS;
+    bool mapped = bins.map[word] >> bin % MAP_BITS & 1;
+    bool summarized = bins.summary >> word & 1;
+    if (mapped != (bins.bin[bin] != NULL) || summarized != (bins.map[word] != 0))
+      return (void *)-1;
+    struct free_block *previous = NULL;
+    for (struct free_block *block = bins.bin[bin]; block; block = block->next, ++*listed) {
+      if (!block_is_free((struct block *)block) || block->previous != previous ||
+          bin_of(block->head) != bin)
+        return block_payload((struct block *)block);
+      previous = block;
+    }
+  }
+  return NULL;
 }
 
-static void *heap_allocate(size_t bytes) {
-  return tags_allocate(bytes);
-}
-
-static void heap_release(void *payload) {
-  tags_release(payload);
-}
-
-static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
-  return tags_allocate_aligned(alignment, bytes);
-}
-
-static bool heap_resize(void *payload, size_t bytes) {
-  return tags_resize(payload, bytes);
-}
-
-static size_t heap_payload_size(const void *payload) {
-  return tags_payload_size(payload);
-}
-
-static bool heap_trim(size_t keep) {
-  return tags_trim(keep);
-}
-
-static bool heap_next_block(struct wasmalloc_block *block) {
-  return block_walk(block);
-}
-
-static const void *heap_check(void) {
-  return bins_check();
-}
+/* 5_wasmalloc builds on the bins, with a contract of its own. */
+#ifndef BINS_WITHOUT_CONTRACT
+#include "tags_contract.h"
+#endif

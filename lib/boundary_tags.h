@@ -19,7 +19,7 @@
  * So a free block has four words at least, and that is the smallest block there is: a used block of
  * that size has a payload of three words.
  *
- * An allocator supplies the free lists by four functions, and gets the rest from here.
+ * An allocator supplies the free lists by the functions declared below, and gets the rest from here.
  *
  * The last block of the heap, if it is free, is in no list. It is *the rest*, taken only when no
  * other block fits, so that the heap's used end stays low. (Lea calls it top, others the
@@ -49,6 +49,10 @@ static void free_list_remove(struct free_block *block);
 
 /* From the allocator: a free block of at least `size` bytes, taken out of the lists, or NULL. */
 static struct block *free_list_find(size_t size);
+
+/* From the allocator: checks the lists' own invariants and adds to *listed the number of their blocks.
+ * NULL, or the payload of a broken block, or (void *)-1. */
+static const void *free_list_check(size_t *listed);
 
 /* From the allocator: makes free blocks of some memory that it has put aside. False if there is
  * none. */
@@ -257,10 +261,14 @@ SOMETIMES_UNUSED static bool tags_trim(size_t keep) {
   return true;
 }
 
-/* Checks the row of blocks and its tags; `listed` is the number of blocks in the free lists. */
-SOMETIMES_UNUSED static const void *tags_check(size_t listed) {
+/* Checks the lists, the row of blocks and its tags. */
+SOMETIMES_UNUSED static const void *tags_check(void) {
+  size_t listed = 0;
+  const void *broken = free_list_check(&listed);
+  if (broken)
+    return broken;
   size_t free_blocks;
-  const void *broken = block_check(MINIMUM_BLOCK, &free_blocks);
+  broken = block_check(MINIMUM_BLOCK, &free_blocks);
   if (broken)
     return broken;
   if (!heap.first)
