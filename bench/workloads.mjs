@@ -1,6 +1,7 @@
 // The workloads and programs of the benchmark: what there is to run, and how long.
 // Usage: import { SMALL, EXTRA, PROGRAMS } from './workloads.mjs';
 
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
 const BENCH = import.meta.dirname;
@@ -61,5 +62,82 @@ export const SMALL_PROGRAM = {
   link: ['--no-entry', '-sEXPORTED_RUNTIME_METHODS=wasmMemory'],
 };
 
-/** The real programs. */
-export const PROGRAMS = [];
+const SOURCES = path.join(import.meta.dirname, '..', 'node_modules');
+const LUA = path.join(SOURCES, 'lua-src', 'src');
+const TREE_SITTER = path.join(SOURCES, 'tree-sitter', 'vendor', 'tree-sitter', 'lib');
+const TREE_SITTER_C = path.join(SOURCES, 'tree-sitter-c', 'src');
+const SQLITE = path.join(SOURCES, 'better-sqlite3', 'deps', 'sqlite3');
+const DUKTAPE = path.join(SOURCES, 'duktape', 'lib', 'duktape', 'src');
+
+const MAIN = ['-sEXPORTED_RUNTIME_METHODS=wasmMemory,callMain', '-sINVOKE_RUN=0'];
+
+/** Somebody else's code: its warnings are not for us. */
+const QUIET = '-w';
+
+/**
+ * The real programs; their sources come from npm packages, unchanged. What is in bench/programs/
+ * gives them something to do.
+ */
+export const PROGRAMS = [
+  program('sqlite', 'SQLite', [
+    {
+      source: path.join(SQLITE, 'sqlite3.c'),
+      // Without lookaside, SQLite's own small allocator, every allocation is malloc's.
+      flags: [
+        QUIET,
+        '-DSQLITE_THREADSAFE=0',
+        '-DSQLITE_OMIT_LOAD_EXTENSION',
+        '-DSQLITE_DEFAULT_LOOKASIDE=0,0',
+      ],
+    },
+    { source: ours('sqlite.c'), flags: [`-I${SQLITE}`] },
+  ]),
+  program('lua', 'Lua', [
+    {
+      source: ours('lua.c'),
+      flags: [QUIET, `-I${LUA}`, `--embed-dir=${ours('')}`],
+      inputs: [...filesIn(LUA), ...filesIn(ours('lua'))],
+    },
+  ]),
+  program('duktape', 'Duktape', [
+    { source: path.join(DUKTAPE, 'duktape.c'), flags: [QUIET] },
+    {
+      source: ours('duktape.c'),
+      flags: [`-I${DUKTAPE}`, `--embed-dir=${ours('')}`],
+      inputs: filesIn(ours('duktape')),
+    },
+  ]),
+  program('tree-sitter', 'tree-sitter', [
+    {
+      source: path.join(TREE_SITTER, 'src', 'lib.c'),
+      flags: [
+        QUIET,
+        `-I${path.join(TREE_SITTER, 'include')}`,
+        `-I${path.join(TREE_SITTER, 'src')}`,
+      ],
+      inputs: filesIn(path.join(TREE_SITTER, 'src')),
+    },
+    { source: path.join(TREE_SITTER_C, 'parser.c'), flags: [QUIET, `-I${TREE_SITTER_C}`] },
+    {
+      source: ours('tree-sitter.c'),
+      flags: [`-I${path.join(TREE_SITTER, 'include')}`, `--embed-dir=${LUA}`],
+      inputs: filesIn(LUA),
+    },
+  ]),
+  program('containers', 'C++ containers', [{ source: ours('containers.cpp') }]),
+];
+
+function program(name, title, units) {
+  return { group: 'programs', name, title, units, link: MAIN };
+}
+
+/** A file of bench/programs/. */
+function ours(file) {
+  return path.join(import.meta.dirname, 'programs', file);
+}
+
+function filesIn(folder) {
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => path.join(folder, name));
+}

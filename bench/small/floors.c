@@ -58,9 +58,7 @@ void free(void *block) {
 
 #elif FLOOR == CELLS
 
-static struct cell {
-  struct cell *next;
-} *cells;
+static struct cell { struct cell *next; } * cells;
 
 void *malloc(size_t bytes) {
   struct cell *cell = cells;
