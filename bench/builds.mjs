@@ -5,8 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'n
 import { renameSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { PROJECT, findEmscripten } from '../scripts/emscripten.mjs';
-import { ALLOCATORS, PEERS, PORT, allocatorFlag, emcc } from '../scripts/run.mjs';
+import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
+import { ALLOCATORS, PEERS, PORT, allocatorFlag, emcc, run } from '../scripts/run.mjs';
 import { FLOORS } from './workloads.mjs';
 
 /** All that is measured: ours, then Emscripten's own. */
@@ -29,17 +29,18 @@ const LINK = [
   '-sEXPORT_ES6',
   '-sENVIRONMENT=node,web,worker',
   '-sALLOW_MEMORY_GROWTH',
-  '-sMAXIMUM_MEMORY=2GB',
   '-sABORTING_MALLOC=0',
 ];
 
 /** How a program is linked for what is to be measured. */
 const KINDS = {
   // As a user does.
-  time: ['-O2'],
+  time: ['-O2', '-sMAXIMUM_MEMORY=2GB'],
   // Memory grows to what is asked for and no further. What an allocator asks for does not depend on
   // how well the program is optimized; -O1 links much faster.
-  memory: ['-O1', '-sINITIAL_HEAP=0', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
+  memory: ['-O1', '-sMAXIMUM_MEMORY=2GB', '-sINITIAL_HEAP=0', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
+  // Little memory, so that it can be full; a second file counts the accesses to memory.
+  worst: ['-O1', '-sMAXIMUM_MEMORY=80MB'],
 };
 
 function digest(...parts) {
@@ -131,7 +132,7 @@ async function compile({ source, flags = [], inputs = [] }) {
  *
  * @param {{ name: string, units: object[], link?: string[] }} program
  * @param {string} subject an allocator, `floor:KIND`, or 'count', which counts what is requested
- * @param {'time' | 'memory'} kind what is to be measured
+ * @param {'time' | 'memory' | 'worst'} kind what is to be measured
  * @param {string[]} [flags] more flags for the linker
  * @returns {Promise<string>} the module, made for `import`
  */
@@ -151,10 +152,21 @@ export async function link(program, subject, kind, flags = []) {
   const { version } = findEmscripten();
   const key = digest(version, args, subject, allocatorDigest(subject), objects.map(relative));
   const name = `${program.name}-${subject.replace(':', '-')}-${kind}-${key}`;
-  const folder = await cached(name, (scratch) => {
+  const folder = await cached(name, async (scratch) => {
     const driver = program.units.some(({ source }) => source.endsWith('.cpp')) ? ['-lc++'] : [];
     const output = path.join(scratch, 'program.mjs');
-    return emcc([...args, ...allocator, ...objects, ...driver, '-o', output], { timeout: TIMEOUT });
+    await emcc([...args, ...allocator, ...objects, ...driver, '-o', output], { timeout: TIMEOUT });
+    if (kind !== 'worst') return;
+    const [wasm, counted] = ['program.wasm', 'counted.wasm'].map((each) =>
+      path.join(scratch, each),
+    );
+    await run(binaryenTool('wasm-opt'), [
+      '--all-features',
+      '--instrument-memory',
+      wasm,
+      '-o',
+      counted,
+    ]);
   });
   return path.join(folder, 'program.mjs');
 }

@@ -7,8 +7,10 @@ import { codeSizes } from '../scripts/size.mjs';
 /** A small workload that takes longer than this, in milliseconds, is ended. */
 const TIME_LIMIT = 400;
 
-/** Rounds for a workload that was ended: to know that it is slow needs no precision. */
+/** To know that an allocator is slow needs no precision: rounds for a workload that was ended, or that
+ * takes more than so many times dlmalloc's time. */
 const ROUNDS_WHEN_SLOW = 2;
+const SLOW = 4;
 
 /** MiB of memory that are touched before the clock starts: more than anyone needs (mimalloc reserves
  * 64 to begin with), and for 1_minimal as much as there can well be. */
@@ -80,7 +82,8 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
       for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
         progress(done++ / jobs, `round ${round + 1}: ${config}, ${workload.name}, ${subject}`);
         const result = (results[subject] ??= { rounds: [] });
-        if (result.failed || (result.ended === 'time' && round >= ROUNDS_WHEN_SLOW)) continue;
+        if (result.failed || (round >= ROUNDS_WHEN_SLOW && isSlow(result, results.dlmalloc)))
+          continue;
         const module = await moduleFor(workload, subject, 'time');
         const measured = await engine.run(tier, module, timeJob(selection, workload, subject));
         if (measured.failed) result.failed = measured.failed;
@@ -97,10 +100,15 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
   return times;
 }
 
+function isSlow({ ended, rounds }, reference) {
+  return ended === 'time' || Math.min(...rounds) > SLOW * Math.min(...reference.rounds);
+}
+
 function timeJob({ scale }, workload, subject) {
   const { group, name, args } = workload;
   if (group === 'programs') return { kind: 'time', group, name, args };
-  const passes = Math.max(Math.round(workload.passes * scale), 1);
+  const cycle = workload.cycle ?? 1;
+  const passes = Math.max(Math.round((workload.passes * scale) / cycle), 1) * cycle;
   const touch = touchedFor(workload, subject);
   return { kind: 'time', group, name, passes, touch, limit: TIME_LIMIT };
 }

@@ -181,4 +181,21 @@ export function sizeTable(results) {
   return table([['bytes of code added', ...results.subjects], ...rows]);
 }
 
+/** The slowest single calls that were found. */
+export function worstTable(results) {
+  const rows = results.subjects
+    .filter((subject) => results.data.worst[subject])
+    .map((subject) => {
+      const found = results.data.worst[subject];
+      if (found.failed) return [subject, '–', '–', '–', '–', found.failed];
+      const { ratio, accesses, median, call, sequence, nanoseconds } = found;
+      const time = nanoseconds ? `${number(nanoseconds.worst / 1000)} µs` : '–';
+      return [subject, number(ratio), `${accesses} / ${median}`, time, call, sequence];
+    });
+  return markdownTable(
+    [['allocator', 'ratio', 'accesses: worst / median', 'time', 'call', 'sequence'], ...rows],
+    { align: ['l', 'r', 'r', 'r', 'l', 'l'] },
+  );
+}
+
 export { OURS, TITLES };

@@ -13,9 +13,10 @@ import { findEngines } from './engines.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
 import { progressBar } from './progress.mjs';
 import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
-import { timeRatioTable, timeTable } from './report.mjs';
+import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { fiveTable } from './five.mjs';
 import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
+import { searchWorst } from './worst.mjs';
 
 /** The stored reference run. */
 export const STORED = path.join(PROJECT, 'bench', 'results.json');
@@ -161,6 +162,17 @@ export async function measure(values) {
           tiersOf: (engine, workload) => tiersOf(values.quick, engine, workload),
         }),
       );
+    if (kinds.has('worst')) {
+      const searched = values.quick ? subjects.filter((name) => name === 'wasmalloc') : subjects;
+      data.worst = await step('slowest call', async (progress) => {
+        const found = {};
+        for (const [i, subject] of searched.entries())
+          found[subject] = await searchWorst(subject, (part, what) =>
+            progress((i + part) / searched.length, what),
+          );
+        return found;
+      });
+    }
   } finally {
     for (const engine of engines) await engine.close();
   }
@@ -183,6 +195,7 @@ export function report(data) {
     parts.push(countTable(results, 'lost', 'bytes lost'));
     parts.push(countTable(results, 'grows', 'calls of memory.grow'));
   }
+  if (data.worst) parts.push('## slowest call', worstTable(results));
   if (data.sizes) parts.push('## code size', sizeTable(results));
   parts.push('## the five', fiveTable(results), '## bars', barTable(results));
   return parts.join('\n\n');

@@ -16,6 +16,8 @@ export const FLOORS = ['SAME', 'STACK', 'CELLS', 'BUFFER', 'CLASSES'];
  * @property {number} passes how often the function runs for its time: some 40 ms with dlmalloc
  * @property {number} memoryPasses and for its memory: until the peak is reached
  * @property {string} floor the kind of floor that can serve it
+ * @property {number} [cycle] of so many passes each does another part of the work: only whole cycles
+ *   can be compared
  * @property {boolean} [core] whether it consists of malloc and free of mostly small blocks only: no
  *   allocator's time is then that of copying, zeroing or reaching memory
  */
@@ -37,10 +39,10 @@ export const SMALL = [
   small('memalign', 'memalign(64), 16–1024 B', 400, 100, 'CLASSES'),
   small('calloc48', 'calloc of 48 B', 2000, 10, 'CELLS'),
   small('calloc4k', 'calloc of 4 KiB', 5000, 10, 'CELLS'),
-  small('calloc8m', 'calloc of 8 MiB', 10, 5, 'CELLS'),
+  small('calloc8m', 'calloc of 8 MiB', 10, 5, 'CELLS', { cycle: 10 }),
   // Two times filled and drained. For the memory once filled: 2_linked needs minutes to drain it.
-  small('drain', '200,000 × 24 B, random drain', 200, 50, 'CELLS', CORE),
-  small('phases', 'phase change', 430, 430, 'CLASSES', CORE),
+  small('drain', '200,000 × 24 B, random drain', 200, 50, 'CELLS', { cycle: 100, ...CORE }),
+  small('phases', 'phase change', 424, 424, 'CLASSES', { cycle: 424, ...CORE }),
 ];
 
 /** Workloads of single bars, which are in no mean. @type {Workload[]} */
@@ -60,6 +62,13 @@ export const SMALL_PROGRAM = {
   name: 'small',
   units: [{ source: path.join(BENCH, 'small', 'workloads.c') }],
   link: ['--no-entry', '-sEXPORTED_RUNTIME_METHODS=wasmMemory'],
+};
+
+/** What the search for the worst call needs: nothing but an allocator. */
+export const WORST_PROGRAM = {
+  name: 'worst',
+  units: [],
+  link: ['--no-entry', '-sEXPORTED_FUNCTIONS=_malloc,_free,_realloc'],
 };
 
 const SOURCES = path.join(import.meta.dirname, '..', 'node_modules');

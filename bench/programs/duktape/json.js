@@ -7,7 +7,7 @@
       id: i,
       name: 'record ' + i,
       tags: ['a' + (i % 7), 'b' + (i % 11)],
-      position: { x: i / 3, y: -i, z: null },
+      position: { x: i / 3, y: -i, z: null }
     });
   var text = JSON.stringify(records);
   for (var round = 0; round < 6; ++round) {

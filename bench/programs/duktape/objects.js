@@ -43,7 +43,7 @@
     return all.concat(
       row.filter(function (value) {
         return value % 2;
-      }),
+      })
     );
   }, []);
   print('matrix', flat.length);
