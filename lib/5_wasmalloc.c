@@ -122,9 +122,12 @@ static struct {
   struct object *quick[QUICK_SIZES];
   /* By size, the ring of the listed slabs: here is the first, and the last is before it. */
   struct slab *slabs[SIZES];
-  uint8_t warmth[SIZES]; /* blocks allocated without a slab, up to COLD */
-  uint32_t count[SIZES]; /* of slabs */
-  uint32_t candidate;    /* the quick size that is next to be looked at when memory is short */
+  uint8_t warmth[SIZES];      /* blocks allocated without a slab, up to COLD */
+  uint32_t count[SIZES];      /* of slabs */
+  uint32_t candidate;         /* the size that is next to be looked at when memory is short */
+  uint32_t oldest;            /* the size whose deferred blocks have been released last */
+  size_t deferred;            /* bytes in deferred blocks, as far as known */
+  uint8_t depth[QUICK_SIZES]; /* of the quick lists of deferred blocks, as far as known */
 } small;
 
 _Static_assert(FLAGS < 1 << OFFSET_SHIFT, "the flags lie below the offset");
@@ -239,6 +242,15 @@ NOT_INLINED static void slab_event(struct slab *slab) {
   }
 }
 
+/* Puts an object back on its slab's list. */
+static inline void release_object(struct object *object) {
+  struct slab *slab = object_slab(object);
+  object->next = slab->free;
+  slab->free = object;
+  if (--slab->countdown == 0)
+    slab_event(slab);
+}
+
 /*
  * Turns a slab that is on a ring into ordinary blocks:
  *
@@ -290,20 +302,23 @@ static bool dissolve_last(size_t units) {
 }
 
 /* Empties a quick list: objects go back on their slabs' lists, other blocks to the bins. */
-static void empty_quick(size_t units) {
+NOT_INLINED static void empty_quick(size_t units) {
   for (struct object *object; (object = small.quick[units]);) {
     small.quick[units] = object->next;
     if (is_object(payload_block(object)))
-      heap_release(object);
+      release_object(object);
     else
       tags_release(object);
   }
+  small.deferred -= small.depth[units] * units * ALIGNMENT;
+  small.depth[units] = 0;
 }
 
 /* Dissolves one slab, or releases the deferred blocks of one size. */
 static bool free_list_reclaim(void) {
   for (size_t sizes = 0; sizes < QUICK_SIZES; ++sizes) {
     size_t units = small.candidate;
+    small.candidate = (uint32_t)(units + 1) % QUICK_SIZES;
     if (units < SIZES) {
       if (dissolve_last(units))
         return true;
@@ -311,9 +326,20 @@ static bool free_list_reclaim(void) {
       empty_quick(units);
       return true;
     }
-    small.candidate = (uint32_t)(units + 1) % QUICK_SIZES;
   }
   return false;
+}
+
+/* Releases the deferred blocks of one size or a few, so that others can be deferred. */
+static void release_some_deferred(void) {
+  for (int sizes = 0; sizes < 8; ++sizes) {
+    if (++small.oldest >= QUICK_SIZES)
+      small.oldest = SIZES;
+    if (small.quick[small.oldest]) {
+      empty_quick(small.oldest);
+      return;
+    }
+  }
 }
 
 /* Empties all quick lists, and releases the slabs that are then seen to be unused. */
@@ -375,32 +401,38 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
-/* Puts an ordinary block on the quick list of its size, if it may be there and the list is not full. */
-NOT_INLINED static void release_ordinary(struct object *object) {
-  size_t units = block_size(payload_block(object)) / ALIGNMENT;
-  if (units >= SIZES && units < QUICK_SIZES) {
-    struct object **quick = &small.quick[units];
-    object->next = *quick;
-    object->depth = *quick ? (*quick)->depth + 1 : 1;
-    if (object->depth <= DEFERRED) {
-      *quick = object;
-      return;
-    }
+/* Defers the release of a block: puts it on the quick list of its size, if that has not enough already
+ * and if not too much of the heap is deferred. Says whether it did. */
+NOT_INLINED static bool defer(struct object *object) {
+  size_t size = block_size(payload_block(object));
+  size_t units = size / ALIGNMENT;
+  if (units < SIZES || units >= QUICK_SIZES)
+    return false;
+  struct object *first = small.quick[units];
+  size_t depth = first ? first->depth : 0;
+  /* malloc takes blocks from the list without a word: bring the accounts up to date. */
+  small.deferred -= (small.depth[units] - depth) * size;
+  small.depth[units] = (uint8_t)depth;
+  if (small.deferred + size > (size_t)(heap.end - heap.first) / 32) {
+    release_some_deferred();
+    return false;
   }
-  tags_release(object);
+  if (depth == DEFERRED)
+    return false;
+  object->next = first;
+  object->depth = depth + 1;
+  small.quick[units] = object;
+  small.depth[units] = (uint8_t)object->depth;
+  small.deferred += size;
+  return true;
 }
 
 static inline void heap_release(void *payload) {
   struct object *object = payload;
-  if (!is_object(payload_block(object))) {
-    release_ordinary(object);
-    return;
-  }
-  struct slab *slab = object_slab(object);
-  object->next = slab->free;
-  slab->free = object;
-  if (--slab->countdown == 0)
-    slab_event(slab);
+  if (is_object(payload_block(object)))
+    release_object(object);
+  else if (!defer(object))
+    tags_release(object);
 }
 
 static void *heap_allocate_aligned(size_t alignment, size_t bytes) {

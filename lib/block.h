@@ -137,7 +137,7 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
  * precious.
  */
 SOMETIMES_UNUSED NOT_INLINED static struct block *heap_extend(size_t more, size_t size) {
-  size_t comfortable = ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 1024);
+  size_t comfortable = ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 128);
   size_t room = memory_room() & ~(ALIGNMENT - 1);
   if (comfortable + ALIGNMENT > room)
     comfortable = room > ALIGNMENT ? room - ALIGNMENT : 0;
