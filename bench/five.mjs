@@ -49,7 +49,7 @@ function configuration(results) {
  * Space and time of an allocator against dlmalloc's: peak linear memory over all workloads and
  * programs, and time over the workloads of malloc and free.
  */
-function figures(results, subject) {
+export function figures(results, subject) {
   const config = configuration(results);
   const names = results.names(config, 'small').filter((name) => CORE.includes(name));
   const value = (number) => (Number.isNaN(number) ? undefined : number);

@@ -51,7 +51,7 @@ function list(workloads) {
   return workloads.map(({ name }) => name).join(' ');
 }
 
-const OPTIONS = {
+export const OPTIONS = {
   quick: { type: 'boolean', default: false },
   only: { type: 'string' },
   allocators: { type: 'string' },

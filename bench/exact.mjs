@@ -1,0 +1,128 @@
+#!/usr/bin/env node
+// Measures what does not depend on the machine, code size, memory and the number of memory.grow
+// calls, and compares it with the stored reference. Exits with 1 when something has become worse.
+// Usage: node bench/exact.mjs [--all] [--help]
+import { existsSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { ensureEmscripten } from '../scripts/emscripten.mjs';
+import { OURS, SUBJECTS } from './builds.mjs';
+import { findEngines } from './engines.mjs';
+import { measureMemory, measureSizes, prepare } from './measure.mjs';
+import { progressBar } from './progress.mjs';
+import { STORED } from './run.mjs';
+import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
+
+const HELP = `Usage: npm run bench:exact [-- --all]
+
+Measures code size, peak memory and the number of memory.grow calls of the five allocators, and
+compares them with bench/results.json. They are the same in every run and on every machine, so any
+difference comes from a change of the code. Lists the differences; exits with 1 when one is for the
+worse. \`npm run bench -- --save\` makes a new reference.
+
+  --all   Emscripten's own allocators too
+  --help  this text`;
+
+/**
+ * Memory may differ by one page: static data, which another version of a library may change by a few
+ * bytes, lie below the heap and shift it against the pages.
+ */
+const TOLERANCE = { linear: 65536, heap: 65536, grows: 1, size: 0 };
+
+/**
+ * Measures.
+ *
+ * @param {{ all?: boolean, log?: boolean }} [options]
+ * @returns {Promise<object>} as `npm run bench` stores it: `sizes` and `memory`
+ */
+export async function measureExactly({ all = false } = {}) {
+  await ensureEmscripten();
+  const subjects = all ? SUBJECTS : OURS;
+  const selection = { subjects, workloads: [...SMALL, ...EXTRA, ...PROGRAMS] };
+  const [engine] = await findEngines(['node']);
+  const step = async (title, work) => {
+    const progress = progressBar(title);
+    const result = await work(progress);
+    progress(1);
+    return result;
+  };
+  await step('building', (progress) => prepare(selection, 'memory', progress));
+  return {
+    subjects,
+    sizes: await step('code size', (progress) => measureSizes(subjects, progress)),
+    memory: await step('memory', (progress) => measureMemory(selection, { engine, progress })),
+  };
+}
+
+/**
+ * What differs from the reference by more than the tolerance.
+ *
+ * @param {object} reference what bench/results.json holds
+ * @param {object} measured
+ * @returns {{ text: string, worse: boolean }[]}
+ */
+export function differences(reference, measured) {
+  const found = [];
+  const compare = (what, tolerance, old, now) => {
+    if (old === undefined || Math.abs(now - old) <= tolerance) return;
+    found.push({ text: `${what}: ${old} → ${now}`, worse: now > old });
+  };
+  for (const subject of measured.subjects) {
+    for (const [use, levels] of Object.entries(measured.sizes))
+      for (const [level, sizes] of Object.entries(levels)) {
+        const old = reference.sizes?.[use]?.[level]?.[subject];
+        compare(`${subject}: code, ${use}, ${level}`, TOLERANCE.size, old, sizes[subject]);
+      }
+    for (const [name, results] of Object.entries(measured.memory)) {
+      const old = reference.memory?.[name]?.[subject];
+      const now = results[subject];
+      if (!old || (old.failed && now.failed)) continue;
+      if (old.failed || now.failed) {
+        const [before, after] = [old, now].map(({ failed }) => failed ?? 'done');
+        found.push({ text: `${subject}: ${name}: ${before} → ${after}`, worse: !!now.failed });
+        continue;
+      }
+      for (const [what, words] of [
+        ['linear', 'linear memory'],
+        ['heap', 'heap used'],
+        ['grows', 'calls of memory.grow'],
+        ['moved', 'buffers that moved'],
+      ]) {
+        if (now[what] === undefined) continue;
+        compare(`${subject}: ${name}: ${words}`, TOLERANCE[what] ?? 0, old[what], now[what]);
+      }
+    }
+  }
+  return found;
+}
+
+/** The stored reference run. */
+export function readReference() {
+  if (!existsSync(STORED))
+    throw new Error('there is no bench/results.json; `npm run bench -- --save` makes it');
+  return JSON.parse(readFileSync(STORED, 'utf8'));
+}
+
+async function main() {
+  const boolean = { type: 'boolean', default: false };
+  const { values } = parseArgs({ options: { all: boolean, help: boolean } });
+  if (values.help) return console.log(HELP);
+  const reference = readReference();
+  const { version } = await ensureEmscripten();
+  if (version !== reference.versions.emscripten)
+    console.log(
+      `The reference was made with Emscripten ${reference.versions.emscripten}, and this is ` +
+        `${version}: sizes may differ for that.`,
+    );
+  const found = differences(reference, await measureExactly(values));
+  for (const { text, worse } of found) console.log(`${worse ? 'worse ' : 'better'}  ${text}`);
+  if (found.length === 0) console.log('All as in the reference.');
+  process.exitCode = found.some(({ worse }) => worse) ? 1 : 0;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  main().catch((error) => {
+    console.error(`bench:exact: ${error.message}`);
+    process.exitCode = 1;
+  });
+}

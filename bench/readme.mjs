@@ -1,0 +1,138 @@
+#!/usr/bin/env node
+// Brings the tables and the picture of the documentation up to date with the stored reference run.
+// Usage: node bench/readme.mjs [--from FILE] [--check] [--help]
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { PROJECT } from '../scripts/emscripten.mjs';
+import { barTable } from './bars.mjs';
+import { brokenPromises, figures, fiveTable } from './five.mjs';
+import { plot } from './plot.mjs';
+import { Results, countTable, memoryTable, sizeTable, table } from './report.mjs';
+import { timeRatioTable, timeTable, worstTable } from './report.mjs';
+import { STORED } from './run.mjs';
+
+const HELP = `Usage: npm run bench:readme [-- --from FILE] [-- --check]
+
+Writes docs/space-time.svg, and in README.md and docs/*.md what stands between <!-- bench:NAME --> and
+<!-- /bench -->, from bench/results.json. Fails, and writes nothing, when the measurements do not bear
+out the words of the table of five.
+
+  --from FILE  takes the results from there
+  --check      writes nothing; fails when something is not up to date
+  --help       this text`;
+
+const FILES = ['README.md', 'docs/benchmarks.md'];
+const PICTURE = 'docs/space-time.svg';
+
+/** What can stand between the marks, by name. */
+const PARTS = {
+  five: fiveTable,
+  bars: barTable,
+  versions: versionTable,
+  'small-optimizing': (results) => times(results, 'optimizing', 'small'),
+  'small-baseline': (results) => times(results, 'baseline', 'small'),
+  'small-default': (results) => times(results, 'default', 'small'),
+  programs: (results) => times(results, 'default', 'programs'),
+  memory: (results) => memoryTable(results),
+  heap: (results) => memoryTable(results, 'heap'),
+  lost: (results) => countTable(results, 'lost', 'bytes lost'),
+  grows: (results) => countTable(results, 'grows', 'calls of memory.grow'),
+  size: sizeTable,
+  worst: worstTable,
+};
+
+function times(results, tier, group) {
+  return results
+    .configs(tier)
+    .filter((config) => results.names(config, group).length > 0)
+    .flatMap((config) => {
+      const engine = results.data.versions.engines[config.split(' ')[0]];
+      return [
+        `${engine}:`,
+        timeRatioTable(results, config, group),
+        timeTable(results, config, group),
+      ];
+    })
+    .join('\n\n');
+}
+
+function versionTable({ data }) {
+  const { wasmalloc, emscripten, engines, sources, processor } = data.versions;
+  const rows = [
+    ['date', data.date],
+    ['rounds', `${data.rounds}${data.quick ? ' (a quick run)' : ''}`],
+    ['processor', processor],
+    ['wasmalloc', wasmalloc],
+    ['Emscripten', emscripten],
+    ['engines', Object.values(engines).join(', ')],
+    ...Object.entries(sources),
+  ];
+  return table([['', ''], ...rows]);
+}
+
+/** The file's text with all its marked parts renewed. */
+function renew(file, results) {
+  const text = readFileSync(path.join(PROJECT, file), 'utf8');
+  return text.replace(
+    /(<!-- bench:([\w-]+) -->\n)[^]*?(<!-- \/bench -->)/g,
+    (all, start, name, end) => {
+      const part = PARTS[name];
+      if (!part)
+        throw new Error(`${file}: no part '${name}'; there are: ${Object.keys(PARTS).join(' ')}`);
+      return `${start}\n${part(results)}\n\n${end}`;
+    },
+  );
+}
+
+function picture(results) {
+  const [, sizes] = Object.values(results.data.sizes);
+  const points = results.subjects.map((name) => ({
+    name,
+    ...figures(results, name),
+    code: sizes['-O2'][name],
+  }));
+  return plot(points.filter(({ space, time }) => space && time));
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      from: { type: 'string', default: STORED },
+      check: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(HELP);
+  if (!existsSync(values.from))
+    throw new Error(`there is no ${values.from}; \`npm run bench -- --save\` makes the reference`);
+  const results = new Results(JSON.parse(readFileSync(values.from, 'utf8')));
+  if (!results.data.complete) throw new Error('the results are not those of a whole run');
+  const broken = brokenPromises(results);
+  if (broken.length)
+    throw new Error(
+      `the table of five is not borne out (docs/benchmarks.md):\n${broken.join('\n')}`,
+    );
+
+  const texts = FILES.filter((file) => existsSync(path.join(PROJECT, file))).map((file) => [
+    file,
+    renew(file, results),
+  ]);
+  texts.push([PICTURE, await picture(results)]);
+  for (const [file, text] of texts) {
+    const target = path.join(PROJECT, file);
+    if (existsSync(target) && readFileSync(target, 'utf8') === text) continue;
+    if (values.check) {
+      console.error(`${file} is not up to date: npm run bench:readme`);
+      process.exitCode = 1;
+    } else {
+      writeFileSync(target, text);
+      console.log(`${file} is up to date now.`);
+    }
+  }
+}
+
+main().catch((error) => {
+  console.error(`bench:readme: ${error.message}`);
+  process.exitCode = 1;
+});
