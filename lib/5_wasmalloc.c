@@ -173,7 +173,7 @@ static void ring_append(struct slab *slab) {
 
 /* Makes a slab for objects of `units`. All of them are on its list; it is on no ring. NULL when
  * there is no memory. */
-static struct slab *cut_slab(size_t units) {
+RARE static struct slab *cut_slab(size_t units) {
   size_t object_size = units * ALIGNMENT;
   size_t capacity = FEWEST + 2 * (size_t)small.count[units];
   if (capacity > MOST)
@@ -262,7 +262,7 @@ static inline void release_object(struct object *object) {
  *      | free |                     || used |      || free |                     |
  *      +------+---------------------++------+------++------+---------------------+
  */
-static void dissolve(struct slab *slab) {
+RARE static void dissolve(struct slab *slab) {
   ring_remove(slab);
   --small.count[slab->units];
   for (struct object *object = slab->free, *next; object; object = next) {
@@ -290,7 +290,7 @@ static void dissolve(struct slab *slab) {
 
 /* Dissolves the last slab in the ring of a size if half of it is free. If not it comes first:
  * malloc fills it up, and another is last. */
-static bool dissolve_last(size_t units) {
+RARE static bool dissolve_last(size_t units) {
   struct slab **first = &small.slabs[units];
   if (!*first)
     return false;
@@ -302,7 +302,7 @@ static bool dissolve_last(size_t units) {
 }
 
 /* Empties a quick list: objects go back on their slabs' lists, other blocks to the bins. */
-NOT_INLINED static void empty_quick(size_t units) {
+RARE static void empty_quick(size_t units) {
   for (struct object *object; (object = small.quick[units]);) {
     small.quick[units] = object->next;
     if (is_object(payload_block(object)))
@@ -315,7 +315,7 @@ NOT_INLINED static void empty_quick(size_t units) {
 }
 
 /* Dissolves one slab, or releases the deferred blocks of one size. */
-static bool free_list_reclaim(void) {
+RARE static bool free_list_reclaim(void) {
   for (size_t sizes = 0; sizes < QUICK_SIZES; ++sizes) {
     size_t units = small.candidate;
     small.candidate = (uint32_t)(units + 1) % QUICK_SIZES;
@@ -331,7 +331,7 @@ static bool free_list_reclaim(void) {
 }
 
 /* Releases the deferred blocks of one size or a few, so that others can be deferred. */
-static void release_some_deferred(void) {
+RARE static void release_some_deferred(void) {
   for (int sizes = 0; sizes < 8; ++sizes) {
     if (++small.oldest >= QUICK_SIZES)
       small.oldest = SIZES;
@@ -343,7 +343,7 @@ static void release_some_deferred(void) {
 }
 
 /* Empties all quick lists, and releases the slabs that are then seen to be unused. */
-static void settle(void) {
+RARE static void settle(void) {
   for (size_t units = 0; units < QUICK_SIZES; ++units)
     empty_quick(units);
   for (size_t units = 0; units < SIZES; ++units)
@@ -352,7 +352,7 @@ static void settle(void) {
 }
 
 /* Makes ordinary free blocks of what is free in slabs, but for slabs that are half full. */
-static void gather(void) {
+RARE static void gather(void) {
   settle();
   for (size_t units = 0; units < SIZES; ++units)
     for (size_t slabs = small.count[units]; slabs; --slabs)
@@ -434,6 +434,14 @@ static inline void heap_release(void *payload) {
   else if (!defer(object))
     tags_release(object);
 }
+
+/* wasm-opt inlines a function that has only one caller, whatever its size. malloc and free must stay
+ * short, above all for V8's baseline compiler, which does not optimize; that the addresses of their
+ * slow parts are taken keeps those apart. */
+#ifdef __wasm__
+__attribute__((used)) static const void *const kept_apart[] = {(const void *)allocate_slowly,
+                                                               (const void *)defer};
+#endif
 
 static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
   return allocate_block(alignment, bytes);

@@ -45,8 +45,15 @@
 
 #define WORD sizeof(size_t)
 
-/* For what is called from several places, or rarely: keeps the code small and fast paths short. */
+/* For what is called from several places: keeps the code small and fast paths short. */
 #define NOT_INLINED __attribute__((noinline))
+
+/* The same for what is called rarely: small is better than fast there. */
+#ifdef __clang__
+#define RARE __attribute__((noinline, minsize))
+#else
+#define RARE NOT_INLINED
+#endif
 
 enum { USED = 1, PREVIOUS_USED = 2, SPECIAL = 4, FLAGS = USED | PREVIOUS_USED | SPECIAL };
 
@@ -136,7 +143,7 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
  * by 1/32 or more, as far as that is possible without growing linear memory: peak memory is the more
  * precious.
  */
-SOMETIMES_UNUSED NOT_INLINED static struct block *heap_extend(size_t more, size_t size) {
+SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size) {
   size_t comfortable = ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 128);
   size_t room = memory_room() & ~(ALIGNMENT - 1);
   if (comfortable + ALIGNMENT > room)

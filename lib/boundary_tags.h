@@ -132,7 +132,7 @@ NOT_INLINED static void use_block(struct block *block, size_t size, size_t avail
 }
 
 /* Grows the heap until the rest has `size` bytes at least, and returns it, or NULL. */
-NOT_INLINED static struct block *grow_rest(size_t size) {
+RARE static struct block *grow_rest(size_t size) {
   size_t old_size = rest_size();
   struct block *rest = old_size ? block_previous(heap_end_block()) : NULL;
   struct block *block = heap_extend(size - old_size, size);
