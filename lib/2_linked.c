@@ -119,7 +119,7 @@ NOT_INLINED static struct block *take(struct free_block **link, struct free_bloc
  * block in the list, or NULL. */
 NOT_INLINED static bool grow(struct free_block *last, size_t size) {
   size_t at_end = last && touches(last, heap_end_block()) ? last->head : 0;
-  struct block *block = heap_extend(size - at_end, size);
+  struct block *block = heap_extend_exactly(size - at_end, size);
   if (!block)
     return false;
   insert((struct free_block *)block, block_size(block));
