@@ -155,6 +155,12 @@ export function verdict({ value, must, goal }) {
   return goal === undefined || value <= goal ? 'pass' : 'pass (not the goal)';
 }
 
+/** With more digits than elsewhere: what misses a bar by little has to look like it. */
+function figure(value) {
+  if (value === undefined || Number.isNaN(value)) return '–';
+  return value < 10 && value % 1 ? value.toFixed(3) : number(value);
+}
+
 /** All bars as a table. */
 export function barTable(results) {
   return markdownTable(
@@ -164,7 +170,7 @@ export function barTable(results) {
         bar.what,
         `≤ ${number(bar.must)}`,
         bar.goal === undefined ? '' : `≤ ${number(bar.goal)}`,
-        bar.value === undefined ? '–' : number(bar.value),
+        figure(bar.value),
         verdict(bar),
         bar.note ?? '',
       ]),

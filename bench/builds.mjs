@@ -70,7 +70,8 @@ function allocatorDigest(subject) {
 const waiting = [];
 let idle = availableParallelism();
 
-async function queued(job) {
+/** Does a job when a processor is free. What is timed must not run this way. */
+export async function queued(job) {
   if (idle === 0) await new Promise((resolve) => waiting.push(resolve));
   else --idle;
   try {

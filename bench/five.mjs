@@ -31,10 +31,10 @@ const WORDS = {
   },
   time: {
     best: (value, others) => others.every((other) => value <= other * TIE),
-    great: (value) => value <= 0.72,
-    good: (value) => value <= 1,
-    medium: (value) => value <= 1.5,
-    terrible: (value, others) => value > 1.5 && others.every((other) => value > other),
+    great: (value) => value <= 0.75,
+    good: (value) => value <= 1.1,
+    medium: (value) => value <= 2.5,
+    terrible: (value, others) => value > 2 && others.every((other) => value > other),
   },
 };
 
@@ -102,7 +102,7 @@ export function fiveTable(results) {
       const [spaceWord, timeWord] = PROMISES[name] ?? [];
       const bytes = size(name)?.toLocaleString('en');
       return [
-        `[\`${name}\`](lib/${file})`,
+        `[\`${name}\`](${folder}lib/${file})`,
         idea,
         bytes ? `${bytes} B` : '–',
         cell(spaceWord, space),

@@ -1,11 +1,17 @@
 // Measures: times in interleaved rounds, memory, code size.
 // Usage: import { measureTimes, measureMemory, measureSizes } from './measure.mjs';
-import { link } from './builds.mjs';
+import { link, queued } from './builds.mjs';
 import { SMALL_PROGRAM } from './workloads.mjs';
 import { codeSizes } from '../scripts/size.mjs';
 
 /** A small workload that takes longer than this, in milliseconds, is ended. */
 const TIME_LIMIT = 400;
+
+/** A program that takes longer than this is too slow. dlmalloc needs half a second to two. */
+const PROGRAM_LIMIT = 8000;
+
+/** The same for its memory, where several run at a time. */
+const MEMORY_LIMIT = 20_000;
 
 /** To know that an allocator is slow needs no precision: rounds for a workload that was ended, or that
  * takes more than so many times dlmalloc's time. */
@@ -17,8 +23,8 @@ const SLOW = 4;
 const TOUCHED = { usual: 112, large: 256, minimal: 512 };
 const LARGE_WORKLOADS = ['huge', 'calloc8m'];
 
-function touchedFor(workload, subject) {
-  if (subject === 'minimal') return TOUCHED.minimal;
+function touchedFor(workload, subject, scale) {
+  if (subject === 'minimal') return Math.max(TOUCHED.minimal * scale, TOUCHED.large);
   return LARGE_WORKLOADS.includes(workload.name) ? TOUCHED.large : TOUCHED.usual;
 }
 
@@ -82,10 +88,17 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
       for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
         progress(done++ / jobs, `round ${round + 1}: ${config}, ${workload.name}, ${subject}`);
         const result = (results[subject] ??= { rounds: [] });
+        // Who is too slow in one engine is in the others.
+        result.failed ??= Object.values(times).some(
+          (other) => other[workload.name]?.[subject]?.failed === 'too slow',
+        )
+          ? 'too slow'
+          : undefined;
         if (result.failed || (round >= ROUNDS_WHEN_SLOW && isSlow(result, results.dlmalloc)))
           continue;
         const module = await moduleFor(workload, subject, 'time');
-        const measured = await engine.run(tier, module, timeJob(selection, workload, subject));
+        const job = timeJob(selection, workload, subject);
+        const measured = await engine.run(tier, module, job, PROGRAM_LIMIT);
         if (measured.failed) result.failed = measured.failed;
         else result.rounds.push(measured.time);
         if (measured.ended) result.ended = measured.ended;
@@ -109,7 +122,7 @@ function timeJob({ scale }, workload, subject) {
   if (group === 'programs') return { kind: 'time', group, name, args };
   const cycle = workload.cycle ?? 1;
   const passes = Math.max(Math.round((workload.passes * scale) / cycle), 1) * cycle;
-  const touch = touchedFor(workload, subject);
+  const touch = touchedFor(workload, subject, scale);
   return { kind: 'time', group, name, passes, touch, limit: TIME_LIMIT };
 }
 
@@ -126,23 +139,31 @@ function timeJob({ scale }, workload, subject) {
 export async function measureMemory({ workloads, subjects }, { engine, progress }) {
   const memory = {};
   let done = 0;
-  for (const workload of workloads) {
+  const total = workloads.length * subjects.length;
+  const measureOne = async (workload, subject) => {
     const { group, name, args } = workload;
     const job = { kind: 'memory', group, name, args, passes: workload.memoryPasses };
-    const measure = async (subject) =>
-      engine.run('default', await moduleFor(workload, subject, 'memory'), job);
-    const { live, output } = await measure('count');
-    memory[name] = {};
-    for (const subject of subjects) {
-      progress(done++ / (workloads.length * subjects.length), `memory: ${name}, ${subject}`);
-      const measured = await measure(subject);
-      if (!measured.failed && measured.output !== output)
-        throw new Error(`${workload.title} gives another output with ${subject}`);
-      const { failed, linear, heap, grows, result } = measured;
-      memory[name][subject] = failed ? { failed } : { linear, heap, lost: heap - live, grows };
-      if (result !== undefined && name === 'in_place') memory[name][subject].moved = result;
-    }
-  }
+    const module = await moduleFor(workload, subject, 'memory');
+    const result = await queued(() => engine.run('default', module, job, MEMORY_LIMIT));
+    progress(Math.min(++done / total, 0.99), `${name}, ${subject}`);
+    return result;
+  };
+  await Promise.all(
+    workloads.map(async (workload) => {
+      const { name, title } = workload;
+      const results = (memory[name] = {});
+      const [{ live, output }, ...measurements] = await Promise.all(
+        ['count', ...subjects].map((subject) => measureOne(workload, subject)),
+      );
+      for (const [i, subject] of subjects.entries()) {
+        const { failed, linear, heap, grows, result, output: ownOutput } = measurements[i];
+        if (!failed && ownOutput !== output)
+          throw new Error(`${title} gives another output with ${subject}`);
+        results[subject] = failed ? { failed } : { linear, heap, lost: heap - live, grows };
+        if (result !== undefined && name === 'in_place') results[subject].moved = result;
+      }
+    }),
+  );
   return memory;
 }
 
@@ -174,25 +195,29 @@ const USES = {
 export async function measureSizes(subjects, progress) {
   const sizes = {};
   let done = 0;
-  for (const [use, statements] of Object.entries(USES)) {
-    sizes[use] = {};
-    for (const optimization of ['-O2', '-Oz']) {
-      progress(done++ / 6, `code size: ${use}, ${optimization}`);
-      sizes[use][optimization] = await codeSizes({
-        names: subjects,
-        optimization,
-        // The program that it is compared with has no memalign: let that be a trap too.
-        flags: use.includes('memalign') ? ['-Wl,--unresolved-symbols=ignore-all'] : [],
-        program: `#include <malloc.h>
+  const jobs = Object.keys(USES).flatMap((use) => ['-O2', '-Oz'].map((level) => [use, level]));
+  for (const use of Object.keys(USES)) sizes[use] = { '-O2': {}, '-Oz': {} };
+  await Promise.all(
+    jobs.map(([use, optimization]) =>
+      queued(async () => {
+        progress(done / jobs.length, `${use}, ${optimization}`);
+        sizes[use][optimization] = await codeSizes({
+          names: subjects,
+          optimization,
+          // The program that it is compared with has no memalign: let that be a trap too.
+          flags: use.includes('memalign') ? ['-Wl,--unresolved-symbols=ignore-all'] : [],
+          program: `#include <malloc.h>
 #include <stdlib.h>
 void *volatile sink;
 int main(int argc, char **argv) {
-  ${statements.join('\n  ')}
+  ${USES[use].join('\n  ')}
   return 0;
 }
 `,
-      });
-    }
-  }
+        });
+        ++done;
+      }),
+    ),
+  );
   return sizes;
 }

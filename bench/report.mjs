@@ -88,7 +88,7 @@ export function table(rows) {
 /** Three digits that count. */
 export function number(value) {
   if (value === undefined || Number.isNaN(value)) return '–';
-  if (value >= 100) return Math.round(value).toLocaleString('en');
+  if (value >= 100 || value === 0) return Math.round(value).toLocaleString('en');
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
 }
 

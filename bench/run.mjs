@@ -42,7 +42,7 @@ tier and as a user gets it, peak memory, code size; prints tables and which bars
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
                         ${SUBJECTS.join(' ')}
   --engines NAME,…    of node, node22, node24, chromium; all but node22 unless told
-  --rounds N          7 unless told; 3 with --quick
+  --rounds N          7 unless told; 2 with --quick
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
   --save              writes them to bench/results.json, the stored reference
   --help              this text`;
@@ -122,7 +122,7 @@ export async function measure(values) {
   const { workloads, kinds, complete } = choose(values.only);
   const wanted = names(values.allocators ?? SUBJECTS.join(), SUBJECTS, 'allocator');
   const subjects = SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
-  const rounds = Number(values.rounds ?? (values.quick ? 3 : 7));
+  const rounds = Number(values.rounds ?? (values.quick ? 2 : 7));
   if (!(Number.isInteger(rounds) && rounds > 0)) throw new UsageError('--rounds wants a number');
 
   const emscripten = await ensureEmscripten();

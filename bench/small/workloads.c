@@ -155,10 +155,8 @@ EXPORT unsigned random_pass(void) {
 EXPORT unsigned doubling_pass(void) {
   char *buffer = NULL;
   unsigned operations = 0;
-  for (size_t size = 16; size <= 1 << 20; size *= 2, ++operations) {
+  for (size_t size = 16; size <= 1 << 20; size *= 2, ++operations)
     buffer = written(realloc(buffer, size));
-    buffer[size - 1] = 1;
-  }
   free(buffer);
   return operations + 1;
 }
@@ -328,7 +326,6 @@ EXPORT unsigned grow_twice_pass(void) {
   unsigned steps = 0;
   for (size_t size = 16; size <= 1 << 20; size *= 2, ++steps) {
     buffer = written(realloc(buffer, size));
-    buffer[size - 1] = 1;
     others();
   }
   free(buffer);
@@ -341,7 +338,6 @@ EXPORT unsigned grow_64_pass(void) {
   unsigned steps = 0;
   for (size_t size = 64; size <= 65536; size += 64, ++steps) {
     buffer = written(realloc(buffer, size));
-    buffer[size - 1] = 1;
     others();
   }
   free(buffer);
