@@ -91,8 +91,13 @@ export function brokenPromises(results) {
   );
 }
 
-/** The table. */
-export function fiveTable(results) {
+/**
+ * The table.
+ *
+ * @param {object} results
+ * @param {string} [folder] the way from the page to the project's folder, for links
+ */
+export function fiveTable(results, folder = '') {
   const size = (name) => Object.values(results.data.sizes ?? {})[1]?.['-O2'][name];
   const cell = (word, value) =>
     value === undefined ? (word ?? '–') : `${word ? `${word}: ` : ''}${value.toFixed(2)}×`;

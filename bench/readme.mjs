@@ -27,8 +27,8 @@ const PICTURE = 'docs/space-time.svg';
 
 /** What can stand between the marks, by name. */
 const PARTS = {
-  five: fiveTable,
-  bars: barTable,
+  five: (results, file) => fiveTable(results, file.startsWith('docs/') ? '../' : ''),
+  bars: (results) => barTable(results),
   versions: versionTable,
   'small-optimizing': (results) => times(results, 'optimizing', 'small'),
   'small-baseline': (results) => times(results, 'baseline', 'small'),
@@ -38,8 +38,8 @@ const PARTS = {
   heap: (results) => memoryTable(results, 'heap'),
   lost: (results) => countTable(results, 'lost', 'bytes lost'),
   grows: (results) => countTable(results, 'grows', 'calls of memory.grow'),
-  size: sizeTable,
-  worst: worstTable,
+  size: (results) => sizeTable(results),
+  worst: (results) => worstTable(results),
 };
 
 function times(results, tier, group) {
@@ -80,7 +80,7 @@ function renew(file, results) {
       const part = PARTS[name];
       if (!part)
         throw new Error(`${file}: no part '${name}'; there are: ${Object.keys(PARTS).join(' ')}`);
-      return `${start}\n${part(results)}\n\n${end}`;
+      return `${start}\n${part(results, file)}\n\n${end}`;
     },
   );
 }

@@ -1,0 +1,23 @@
+// What the benchmark measures without a clock must be as in the stored reference, or better.
+import assert from 'node:assert/strict';
+import { differences, measureExactly, readReference } from '../../bench/exact.mjs';
+import { ensureEmscripten } from '../../scripts/emscripten.mjs';
+
+describe('the benchmark', () => {
+  it('finds code size, memory and memory.grow calls no worse than in the reference', async function () {
+    // The first time SQLite and the others are compiled and linked five times each.
+    this.timeout(1_200_000);
+    const reference = readReference();
+    const { version } = await ensureEmscripten();
+    if (version !== reference.versions.emscripten) {
+      console.log(
+        `      not compared: this is Emscripten ${version}, and the reference was made with ` +
+          reference.versions.emscripten,
+      );
+      this.skip();
+    }
+    const found = differences(reference, await measureExactly());
+    const worse = found.filter((difference) => difference.worse).map(({ text }) => text);
+    assert.deepEqual(worse, [], 'if this is meant, make a new reference: npm run bench -- --save');
+  });
+});
