@@ -7,7 +7,7 @@ import path from 'node:path';
 const BENCH = import.meta.dirname;
 
 /** The kinds of floors, in the order of their numbers in bench/small/floors.c. */
-export const FLOORS = ['SAME', 'STACK', 'CELLS', 'BUFFER', 'CLASSES'];
+export const FLOORS = ['SAME', 'STACK', 'CELLS', 'BUFFER', 'CLASSES', 'ARENA'];
 
 /**
  * @typedef {object} Workload
@@ -28,7 +28,7 @@ const CORE = { core: true };
 export const SMALL = [
   small('pair', 'a 32-byte pair', 4000, 10, 'SAME', CORE),
   small('lifo', '1000 in LIFO order', 3000, 10, 'STACK', CORE),
-  small('fifo', '1000 in FIFO order', 3000, 10, 'CELLS', CORE),
+  small('fifo', '1000 in FIFO order', 3000, 10, 'ARENA', CORE),
   small('churn', 'churn, 10,000 × 16–1024 B', 400, 100, 'CLASSES', CORE),
   small('skewed', 'skewed mix, 8 B–16 KiB', 500, 200, 'CLASSES', CORE),
   small('random', 'random with realloc, 1 B–10 KB', 300, 100, 'CLASSES'),
@@ -41,7 +41,7 @@ export const SMALL = [
   small('calloc4k', 'calloc of 4 KiB', 5000, 10, 'CELLS'),
   small('calloc8m', 'calloc of 8 MiB', 10, 5, 'CELLS', { cycle: 10 }),
   // Two times filled and drained. For the memory once filled: 2_linked needs minutes to drain it.
-  small('drain', '200,000 × 24 B, random drain', 200, 50, 'CELLS', { cycle: 100, ...CORE }),
+  small('drain', '200,000 × 24 B, random drain', 200, 50, 'ARENA', { cycle: 100, ...CORE }),
   small('phases', 'phase change', 424, 424, 'CLASSES', { cycle: 424, ...CORE }),
 ];
 
