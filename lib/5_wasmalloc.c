@@ -183,8 +183,11 @@ RARE static struct slab *cut_slab(size_t units) {
 
   /* Rather a small slab than a larger heap. */
   struct block *block = free_list_find(SLAB_HEADER + capacity * object_size);
+  size_t least = SLAB_HEADER + LEAST * object_size;
   if (!block)
-    block = find_block(SLAB_HEADER + LEAST * object_size);
+    block = free_list_find(least);
+  if (!block)
+    block = find_elsewhere(least);
   if (!block)
     return NULL;
   size_t available = block_size(block);
@@ -401,13 +404,11 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
-/* Defers the release of a block: puts it on the quick list of its size, if that has not enough already
- * and if not too much of the heap is deferred. Says whether it did. */
+/* Defers the release of a medium block: puts it on the quick list of its size, if that has not enough
+ * already and if not too much of the heap is deferred. Says whether it did. */
 NOT_INLINED static bool defer(struct object *object) {
   size_t size = block_size(payload_block(object));
   size_t units = size / ALIGNMENT;
-  if (units < SIZES || units >= QUICK_SIZES)
-    return false;
   struct object *first = small.quick[units];
   size_t depth = first ? first->depth : 0;
   /* malloc takes blocks from the list without a word: bring the accounts up to date. */
@@ -427,12 +428,17 @@ NOT_INLINED static bool defer(struct object *object) {
   return true;
 }
 
+static inline bool is_medium(size_t size) {
+  return size >= SIZES * ALIGNMENT && size < QUICK_SIZES * ALIGNMENT;
+}
+
 static inline void heap_release(void *payload) {
   struct object *object = payload;
-  if (is_object(payload_block(object)))
+  struct block *block = payload_block(payload);
+  if (is_object(block))
     release_object(object);
-  else if (!defer(object))
-    tags_release(object);
+  else if (!is_medium(block_size(block)) || !defer(object))
+    release_block(block, block_size(block));
 }
 
 /* wasm-opt inlines a function that has only one caller, whatever its size. malloc and free must stay

@@ -147,17 +147,18 @@ RARE static struct block *grow_rest(size_t size) {
   return block;
 }
 
-/* A block of at least `size` bytes that is free and in no list, or NULL. The rest comes last but
- * for growing, and never more than a few times memory that was put aside: no call takes long. */
-static struct block *find_block(size_t size) {
+/* A free block of at least `size` bytes that is in no list, where the lists have none; or NULL. The
+ * rest, then memory that was put aside, but that only a few times so that no call takes long, and at
+ * last new memory. */
+NOT_INLINED static struct block *find_elsewhere(size_t size) {
   for (int tries = 0;; ++tries) {
-    struct block *block = free_list_find(size);
-    if (block)
-      return block;
     if (rest_size() >= size)
       return block_previous(heap_end_block());
     if (tries == 4 || !free_list_reclaim())
       return grow_rest(size);
+    struct block *block = free_list_find(size);
+    if (block)
+      return block;
   }
 }
 
@@ -167,8 +168,8 @@ SOMETIMES_UNUSED static void *tags_allocate(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  struct block *block = find_block(size);
-  if (!block)
+  struct block *block = free_list_find(size);
+  if (!block && !(block = find_elsewhere(size)))
     return NULL;
   use_block(block, size, block_size(block));
   return block_payload(block);
