@@ -2,7 +2,7 @@
 // Usage: import { SUBJECTS, link } from './builds.mjs';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
-import { renameSync, rmSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
@@ -174,4 +174,30 @@ export async function link(program, subject, kind, flags = []) {
 
 function relative(file) {
   return path.relative(PROJECT, file);
+}
+
+/**
+ * Sizes of code, from the cache where nothing has changed.
+ *
+ * @param {string[]} subjects
+ * @param {unknown} what is measured
+ * @param {(names: string[]) => Promise<Record<string, number>>} measure
+ * @returns {Promise<Record<string, number>>} by allocator
+ */
+export async function rememberedSizes(subjects, what, measure) {
+  mkdirSync(CACHE, { recursive: true });
+  const { version } = findEmscripten();
+  const measuring = fileDigest(path.join(PROJECT, 'scripts', 'size.mjs'));
+  const files = new Map(
+    subjects.map((subject) => {
+      const key = digest(version, measuring, what, subject, allocatorDigest(subject));
+      return [subject, path.join(CACHE, `size-${subject}-${key}.json`)];
+    }),
+  );
+  const missing = subjects.filter((subject) => !existsSync(files.get(subject)));
+  if (missing.length)
+    for (const [subject, size] of Object.entries(await measure(missing)))
+      writeFileSync(files.get(subject), JSON.stringify(size));
+  const read = (subject) => JSON.parse(readFileSync(files.get(subject), 'utf8'));
+  return Object.fromEntries(subjects.map((subject) => [subject, read(subject)]));
 }

@@ -1,6 +1,6 @@
 // Measures: times in interleaved rounds, memory, code size.
 // Usage: import { measureTimes, measureMemory, measureSizes } from './measure.mjs';
-import { link, queued } from './builds.mjs';
+import { link, queued, rememberedSizes } from './builds.mjs';
 import { SMALL_PROGRAM } from './workloads.mjs';
 import { codeSizes } from '../scripts/size.mjs';
 
@@ -130,13 +130,17 @@ function timeJob({ scale }, workload, subject) {
  * Memory with exact growth. Nothing of it depends on the machine, so one run is enough.
  *
  * @param {Selection} selection
- * @param {{ engine: object, progress: Function }} options
+ * @param {{ engine: object, limit?: number, progress: Function }} options after `limit` milliseconds
+ *   an allocator is too slow
  * @returns {Promise<Record<string, Record<string, object>>>} by workload and allocator: `linear` and
  *   `heap`, the peaks in bytes of linear memory (the workload's own tables not counted) and of what
  *   the allocator took, `lost`, the bytes of heap beyond the peak of what was requested, and `grows`,
  *   the number of memory.grow calls; or `failed`
  */
-export async function measureMemory({ workloads, subjects }, { engine, progress }) {
+export async function measureMemory(
+  { workloads, subjects },
+  { engine, limit = MEMORY_LIMIT, progress },
+) {
   const memory = {};
   let done = 0;
   const total = workloads.length * subjects.length;
@@ -144,7 +148,7 @@ export async function measureMemory({ workloads, subjects }, { engine, progress 
     const { group, name, args } = workload;
     const job = { kind: 'memory', group, name, args, passes: workload.memoryPasses };
     const module = await moduleFor(workload, subject, 'memory');
-    const result = await queued(() => engine.run('default', module, job, MEMORY_LIMIT));
+    const result = await queued(() => engine.run('default', module, job, limit));
     progress(Math.min(++done / total, 0.99), `${name}, ${subject}`);
     return result;
   };
@@ -201,20 +205,22 @@ export async function measureSizes(subjects, progress) {
     jobs.map(([use, optimization]) =>
       queued(async () => {
         progress(done / jobs.length, `${use}, ${optimization}`);
-        sizes[use][optimization] = await codeSizes({
-          names: subjects,
-          optimization,
-          // The program that it is compared with has no memalign: let that be a trap too.
-          flags: use.includes('memalign') ? ['-Wl,--unresolved-symbols=ignore-all'] : [],
-          program: `#include <malloc.h>
+        const program = `#include <malloc.h>
 #include <stdlib.h>
 void *volatile sink;
 int main(int argc, char **argv) {
   ${USES[use].join('\n  ')}
   return 0;
 }
-`,
-        });
+`;
+        // The program that it is compared with has no memalign: let that be a trap too.
+        const flags = use.includes('memalign') ? ['-Wl,--unresolved-symbols=ignore-all'] : [];
+        const measure = (names) => codeSizes({ names, optimization, flags, program });
+        sizes[use][optimization] = await rememberedSizes(
+          subjects,
+          [optimization, program],
+          measure,
+        );
         ++done;
       }),
     ),

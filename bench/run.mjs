@@ -129,7 +129,7 @@ export async function measure(values) {
   const engineNames = values.engines?.split(',') ?? (values.quick ? ['node'] : undefined);
   const engines = await findEngines(engineNames);
   if (engines.length === 0) throw new UsageError('there is no engine to measure with');
-  const selection = { workloads, subjects, scale: values.quick ? 0.25 : 1 };
+  const selection = { workloads, subjects, scale: values.quick ? 0.5 : 1 };
   const timed = { ...selection, workloads: workloads.filter(({ passes }) => passes !== 0) };
   const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
   Object.assign(data, { complete: complete && !values.allocators });
@@ -151,7 +151,11 @@ export async function measure(values) {
       data.sizes = await step('code size', (progress) => measureSizes(subjects, progress));
     if (kinds.has('memory'))
       data.memory = await step('memory', (progress) =>
-        measureMemory(selection, { engine: engines[0], progress }),
+        measureMemory(selection, {
+          engine: engines[0],
+          limit: values.quick ? 5000 : undefined,
+          progress,
+        }),
       );
     if (kinds.has('time'))
       data.times = await step('times', (progress) =>
