@@ -120,7 +120,8 @@ static struct {
   /* Free objects and deferred blocks by their size with head, in units of ALIGNMENT. The first lists,
    * of sizes below MINIMUM_BLOCK, hold objects of that size, so that malloc need not compare. */
   struct object *quick[QUICK_SIZES];
-  /* By size, the ring of the listed slabs: here is the first, and the last is before it. */
+  /* By size, the ring of the listed slabs: here is the first, the one that has been listed for the
+   * longest time. It has had the most time to collect free objects: malloc takes its list over next. */
   struct slab *slabs[SIZES];
   uint8_t warmth[SIZES];      /* blocks allocated without a slab, up to COLD */
   uint32_t count[SIZES];      /* of slabs */
@@ -237,7 +238,6 @@ static void release_slab(struct slab *slab) {
 NOT_INLINED static void slab_event(struct slab *slab) {
   if (!slab->listed) {
     ring_append(slab);
-    small.slabs[slab->units] = slab; /* the last of a ring is the first, for one who starts there */
     slab->listed = true;
     slab->countdown = slab->capacity - (size_t)1;
   } else if (slab->next != slab) {
@@ -291,15 +291,16 @@ RARE static void dissolve(struct slab *slab) {
     release_block(run, (size_t)((char *)end - (char *)run));
 }
 
-/* Dissolves the last slab in the ring of a size if half of it is free. If not it comes first:
- * malloc fills it up, and another is last. */
-RARE static bool dissolve_last(size_t units) {
+/* Dissolves the first slab in the ring of a size, if half of it is free. If not it comes last, and
+ * another is first. */
+RARE static bool dissolve_first(size_t units) {
   struct slab **first = &small.slabs[units];
   if (!*first)
     return false;
-  *first = (*first)->previous;
-  if ((*first)->countdown > (*first)->capacity / 2u)
+  if ((*first)->countdown > (*first)->capacity / 2u) {
+    *first = (*first)->next;
     return false;
+  }
   dissolve(*first);
   return true;
 }
@@ -323,7 +324,7 @@ RARE static bool free_list_reclaim(void) {
     size_t units = small.candidate;
     small.candidate = (uint32_t)(units + 1) % QUICK_SIZES;
     if (units < SIZES) {
-      if (dissolve_last(units))
+      if (dissolve_first(units))
         return true;
     } else if (small.quick[units]) {
       empty_quick(units);
@@ -359,7 +360,7 @@ RARE static void gather(void) {
   settle();
   for (size_t units = 0; units < SIZES; ++units)
     for (size_t slabs = small.count[units]; slabs; --slabs)
-      dissolve_last(units);
+      dissolve_first(units);
 }
 
 /* ---- the contract ---- */
