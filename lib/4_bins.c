@@ -71,7 +71,7 @@ static inline uint32_t bin_of(size_t size) {
   return LINEAR + ((log - LOG_LINEAR) << LOG_STEPS) + step;
 }
 
-static void free_list_insert(struct free_block *block) {
+NOT_INLINED static void free_list_insert(struct free_block *block) {
   uint32_t bin = bin_of(block->head);
   struct free_block *first = bins.bin[bin];
   block->previous = NULL;
@@ -96,7 +96,7 @@ static inline void replace_first(uint32_t bin, struct free_block *block) {
     bins.summary &= ~((uint32_t)1 << bin / MAP_BITS);
 }
 
-static void free_list_remove(struct free_block *block) {
+NOT_INLINED static void free_list_remove(struct free_block *block) {
   struct free_block *next = block->next;
   struct free_block *previous = block->previous;
   if (!previous) {

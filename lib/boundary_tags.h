@@ -92,7 +92,7 @@ static void unlist(struct block *block) {
 
 /* Makes `size` bytes at `block` a free block, and lists it if it is not the rest. Its neighbours
  * are not free. */
-NOT_INLINED static void make_free(struct block *block, size_t size) {
+static inline void make_free(struct block *block, size_t size) {
   struct block *next = block_at(block, size);
   block->head = size | PREVIOUS_USED;
   next->head &= ~(size_t)PREVIOUS_USED;
@@ -120,7 +120,7 @@ NOT_INLINED static void release_block(struct block *block, size_t size) {
 /* Makes the first `size` bytes of a stretch of `available` bytes, which begins at `block` and is in
  * no list, a used block; what is left is free if it makes a block, and is part of the used one if
  * not. */
-NOT_INLINED static void use_block(struct block *block, size_t size, size_t available) {
+static inline void use_block(struct block *block, size_t size, size_t available) {
   size_t remainder = available - size;
   if (remainder < MINIMUM_BLOCK) {
     size = available;
