@@ -6,6 +6,7 @@ import { cpus } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { format, resolveConfig } from 'prettier';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
 import { barTable } from './bars.mjs';
 import { SUBJECTS } from './builds.mjs';
@@ -213,16 +214,10 @@ async function main() {
   if (values.save && !data.complete)
     throw new UsageError('--save stores whole runs only: without --only and --allocators');
   mkdirSync(path.dirname(output), { recursive: true });
-  writeFileSync(output, formatJson(data));
+  const options = { ...(await resolveConfig(STORED)), parser: 'json' };
+  writeFileSync(output, await format(JSON.stringify(data), options));
   console.log(report(data));
   console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);
-}
-
-/** As prettier would write it, but for the lists of rounds, which stay on one line. */
-function formatJson(data) {
-  return `${JSON.stringify(data, null, 2)}\n`.replace(/\[[^[\]{}]*\]/g, (list) =>
-    list.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'),
-  );
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
