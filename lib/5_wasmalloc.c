@@ -376,6 +376,7 @@ static void *allocate_block(size_t alignment, size_t bytes) {
 }
 
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
+  /* For the largest requests the size wraps around to a small one: both have to be asked. */
   size_t units = block_size_for(bytes, MINIMUM_BLOCK) / ALIGNMENT;
   if (bytes > LARGEST_QUICK || units >= SIZES)
     return allocate_block(ALIGNMENT, bytes);
@@ -429,6 +430,7 @@ NOT_INLINED static bool defer(struct object *object) {
   return true;
 }
 
+/* Whether blocks of this size are deferred. */
 static inline bool is_medium(size_t size) {
   return size >= SIZES * ALIGNMENT && size < QUICK_SIZES * ALIGNMENT;
 }

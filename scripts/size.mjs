@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import { ensureEmscripten } from './emscripten.mjs';
 import { ALLOCATORS, PEERS, allocatorFlag, emcc } from './run.mjs';
 
-/** What issue and README promise, in bytes at -O2. A sixth allocator has no bound until it is given one. */
+/** What each may add, in bytes at -O2. A sixth allocator has no bound until it is given one. */
 const BOUNDS = { minimal: 700, linked: 1500, doubly: 2000, bins: 2800, wasmalloc: 5000 };
 
 // Results go through a volatile variable, or the compiler would leave the calls out.
