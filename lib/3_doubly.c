@@ -41,7 +41,19 @@ static void free_list_remove(struct free_block *block) {
   block->previous->next = block->next;
 }
 
-static struct block *free_list_find(size_t size) {
+/* The list knows nothing of sizes: to move a link is enough. */
+static void free_list_replace(struct free_block *old, size_t old_size, struct free_block *block,
+                              size_t size) {
+  (void)old_size;
+  (void)size;
+  struct free_block *next = old->next;
+  struct free_block *previous = old->previous;
+  block->next = next;
+  block->previous = previous;
+  next->previous = previous->next = block;
+}
+
+static struct free_block *free_list_find(size_t size) {
   struct free_block *best = &list;
   int further = FURTHER;
   for (struct free_block *block = list.next; block != &list && further; block = block->next) {
@@ -49,10 +61,7 @@ static struct block *free_list_find(size_t size) {
       best = block;
     further -= best != &list;
   }
-  if (best == &list)
-    return NULL;
-  free_list_remove(best);
-  return (struct block *)best;
+  return best == &list ? NULL : best;
 }
 
 static const void *free_list_check(size_t *listed) {

@@ -71,8 +71,7 @@ static inline uint32_t bin_of(size_t size) {
   return LINEAR + ((log - LOG_LINEAR) << LOG_STEPS) + step;
 }
 
-NOT_INLINED static void free_list_insert(struct free_block *block) {
-  uint32_t bin = bin_of(block->head);
+static inline void insert_in(uint32_t bin, struct free_block *block) {
   struct free_block *first = bins.bin[bin];
   block->previous = NULL;
   block->next = first;
@@ -83,29 +82,52 @@ NOT_INLINED static void free_list_insert(struct free_block *block) {
   bins.summary |= (uint32_t)1 << bin / MAP_BITS;
 }
 
-/* Makes `block` the first of its bin, in place of one that is taken out; NULL if that was the last. */
-static inline void replace_first(uint32_t bin, struct free_block *block) {
-  bins.bin[bin] = block;
-  if (block) {
-    block->previous = NULL;
-    return;
-  }
-  uint32_t *word = &bins.map[bin / MAP_BITS];
-  *word &= ~((uint32_t)1 << bin % MAP_BITS);
-  if (!*word)
-    bins.summary &= ~((uint32_t)1 << bin / MAP_BITS);
-}
-
-NOT_INLINED static void free_list_remove(struct free_block *block) {
+static inline void remove_from(uint32_t bin, struct free_block *block) {
   struct free_block *next = block->next;
   struct free_block *previous = block->previous;
-  if (!previous) {
-    replace_first(bin_of(block->head), next);
-    return;
-  }
-  previous->next = next;
   if (next)
     next->previous = previous;
+  if (previous) {
+    previous->next = next;
+    return;
+  }
+  bins.bin[bin] = next;
+  if (!next) {
+    uint32_t *word = &bins.map[bin / MAP_BITS];
+    *word &= ~((uint32_t)1 << bin % MAP_BITS);
+    if (!*word)
+      bins.summary &= ~((uint32_t)1 << bin / MAP_BITS);
+  }
+}
+
+static inline void free_list_insert(struct free_block *block) {
+  insert_in(bin_of(block->head), block);
+}
+
+static void free_list_remove(struct free_block *block) {
+  remove_from(bin_of(block->head), block);
+}
+
+/* In the same bin, `block` takes over the links. */
+NOT_INLINED static void free_list_replace(struct free_block *old, size_t old_size,
+                                          struct free_block *block, size_t size) {
+  uint32_t old_bin = bin_of(old_size);
+  uint32_t bin = bin_of(size);
+  if (old_bin != bin) {
+    remove_from(old_bin, old);
+    insert_in(bin, block);
+  } else if (old != block) {
+    struct free_block *next = old->next;
+    struct free_block *previous = old->previous;
+    block->next = next;
+    block->previous = previous;
+    if (next)
+      next->previous = block;
+    if (previous)
+      previous->next = block;
+    else
+      bins.bin[bin] = block;
+  }
 }
 
 /* The first bin from number `bin` on that has blocks, or BINS. */
@@ -125,17 +147,13 @@ static inline uint32_t next_bin(uint32_t bin) {
 }
 
 /* The first block in the request's own bin, or else in the next bin that has any. */
-static struct block *free_list_find(size_t size) {
+static inline struct free_block *free_list_find(size_t size) {
   uint32_t bin = bin_of(size);
   struct free_block *block = bins.bin[bin];
-  if (!block || block->head < size) {
-    bin = next_bin(bin + 1);
-    if (bin == BINS)
-      return NULL;
-    block = bins.bin[bin];
-  }
-  replace_first(bin, block->next);
-  return (struct block *)block;
+  if (block && block->head >= size)
+    return block;
+  bin = next_bin(bin + 1);
+  return bin == BINS ? NULL : bins.bin[bin];
 }
 
 /* Checks bins, map, summary and, with the blocks that they hold, the whole heap. */

@@ -127,7 +127,7 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
     block->head = PREVIOUS_USED;
     if (heap.first) {
       struct block *end = heap_end_block();
-      end->head |= (size_t)((char *)block - (char *)end) | SPECIAL;
+      end->head |= (size_t)((char *)block - (char *)end) | SPECIAL | USED;
     } else {
       heap.first = (char *)block;
     }
@@ -207,7 +207,7 @@ static const void *block_check(size_t minimum, size_t *free_blocks) {
     if (block_is_free(block))
       ++*free_blocks;
   }
-  return block_size(end) == 0 && !block_is_free(end) ? NULL : block_payload(end);
+  return block_size(end) == 0 ? NULL : block_payload(end);
 }
 
 #endif

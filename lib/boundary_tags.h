@@ -21,12 +21,20 @@
  *
  * An allocator supplies the free lists by the functions declared below, and gets the rest from here.
  *
- * The last block of the heap, if it is free, is in no list. It is *the rest*, taken only when no
+ * The free stretch at the end of the heap is *the rest*. It is in no list, and taken only when no
  * other block fits, so that the heap's used end stays low. (Lea calls it top, others the
- * wilderness.)
+ * wilderness.) Two variables know it, so that to cut a block off, or to give one back to it, takes
+ * neither a list nor a tag:
  *
- * Invariants: a block's P says whether the block before it is used; no two free blocks are
- * neighbours (so P of a free block is always 1); every free block but the rest is in the lists.
+ *      +--------+--------+--------+- - - - - - - - - - - - - - - - - - -+-----+
+ *      | used   | free   | used   | rest                                | end |
+ *      +--------+--------+--------+- - - - - - - - - - - - - - - - - - -+-----+
+ *                                 ^
+ *                                 rest.block            |<- rest.size ->|
+ *
+ * Invariants: a block's P says whether the block before it is used, but nobody asks the end; no two
+ * free blocks are neighbours (so P of a free block is always 1); every free block but the rest is in
+ * the lists; the rest ends at the heap's end, and has no bytes or MINIMUM_BLOCK at least.
  */
 #ifndef WASMALLOC_BOUNDARY_TAGS_H
 #define WASMALLOC_BOUNDARY_TAGS_H
@@ -42,13 +50,17 @@ struct free_block {
 
 #define MINIMUM_BLOCK (4 * WORD)
 
-/* From the allocator: puts a free block, whose size is in its head, into the lists; takes it out.
- */
+/* From the allocator: puts a free block, whose size is in its head, into the lists; takes it out. */
 static void free_list_insert(struct free_block *block);
 static void free_list_remove(struct free_block *block);
 
-/* From the allocator: a free block of at least `size` bytes, taken out of the lists, or NULL. */
-static struct block *free_list_find(size_t size);
+/* From the allocator: in place of `old`, which is listed with `old_size` bytes, lists `block` with
+ * `size`. They overlap, and may be at the same address: the head of `block` is written afterwards. */
+static void free_list_replace(struct free_block *old, size_t old_size, struct free_block *block,
+                              size_t size);
+
+/* From the allocator: a listed block of at least `size` bytes, or NULL. */
+static struct free_block *free_list_find(size_t size);
 
 /* From the allocator: checks the lists' own invariants and adds to *listed the number of their blocks.
  * NULL, or the payload of a broken block, or (void *)-1. */
@@ -58,126 +70,174 @@ static const void *free_list_check(size_t *listed);
  * none. */
 static bool free_list_reclaim(void);
 
+static struct {
+  struct block *block;
+  size_t size;
+} rest;
+
 /* ---- tags ---- */
 
 static inline bool previous_is_used(const struct block *block) {
   return block->head & PREVIOUS_USED;
 }
 
-/* The tag at the end of the block before this one, which is free. */
+/* The tag at the end of the block before this one, which is free and listed. */
 static inline size_t *previous_tag(struct block *block) {
   return (size_t *)block - 1;
 }
 
-/* The block before this one, which is free. */
+/* The block before this one, which is free and listed. */
 static inline struct block *block_previous(struct block *block) {
   return (struct block *)((char *)block - *previous_tag(block));
 }
 
-/* Whether a free block is the rest: the last of the heap. */
-static inline bool is_rest(struct block *block) {
-  return block_next(block) == heap_end_block();
-}
-
-/* The size of the rest, or 0 when the last block is not free. */
-static inline size_t rest_size(void) {
-  return heap.end && !previous_is_used(heap_end_block()) ? *previous_tag(heap_end_block()) : 0;
-}
-
-/* Takes a free block out of the lists, where it is if it is not the rest. */
-static void unlist(struct block *block) {
-  if (!is_rest(block))
-    free_list_remove((struct free_block *)block);
-}
-
-/* Makes `size` bytes at `block` a free block, and lists it if it is not the rest. Its neighbours
- * are not free. */
-static inline void make_free(struct block *block, size_t size) {
-  struct block *next = block_at(block, size);
+/* Writes the head and the tag of a free block. */
+static inline void tag_free(struct block *block, size_t size) {
   block->head = size | PREVIOUS_USED;
-  next->head &= ~(size_t)PREVIOUS_USED;
-  *previous_tag(next) = size;
-  if (next != heap_end_block())
-    free_list_insert((struct free_block *)block);
+  *previous_tag(block_at(block, size)) = size;
 }
 
-/* Makes `size` bytes at `block`, which are in no list, free. Neighbours that are free are merged
- * with them: that the tags lead to both at once is what they are for. */
+/* Makes `size` bytes at `block`, the neighbours of which are not free, a free block in the lists. */
+static inline void make_free(struct block *block, size_t size) {
+  tag_free(block, size);
+  block_at(block, size)->head &= ~(size_t)PREVIOUS_USED;
+  free_list_insert((struct free_block *)block);
+}
+
+/* Lists `size` bytes at `block` in place of `old`, which they overlap. */
+static inline void replace_free(struct block *old, size_t old_size, struct block *block,
+                                size_t size) {
+  free_list_replace((struct free_block *)old, old_size, (struct free_block *)block, size);
+  tag_free(block, size);
+}
+
+static inline void set_rest(struct block *block, size_t size) {
+  rest.block = block;
+  rest.size = size;
+  block->head = size | PREVIOUS_USED;
+}
+
+/*
+ * Makes `size` bytes at `block`, which are in no list, free. Neighbours that are free are merged with
+ * them: that the tags lead to both at once is what they are for. A neighbour's place in the lists is
+ * kept where that can be.
+ */
 NOT_INLINED static void release_block(struct block *block, size_t size) {
   struct block *next = block_at(block, size);
+  size_t next_size = block_size(next);
+  if (previous_is_used(block)) {
+    if (next == rest.block) {
+      set_rest(block, size + rest.size);
+    } else if (block_is_free(next)) {
+      replace_free(next, next_size, block, size + next_size);
+    } else {
+      make_free(block, size);
+    }
+    return;
+  }
+  struct block *previous = block_previous(block);
+  size_t previous_size = *previous_tag(block);
+  size += previous_size;
+  if (next == rest.block) {
+    free_list_remove((struct free_block *)previous);
+    set_rest(previous, size + rest.size);
+    return;
+  }
   if (block_is_free(next)) {
-    unlist(next);
-    size += block_size(next);
-  }
-  if (!previous_is_used(block)) {
-    block = block_previous(block);
-    free_list_remove((struct free_block *)block);
-    size += block_size(block);
-  }
-  make_free(block, size);
-}
-
-/* Makes the first `size` bytes of a stretch of `available` bytes, which begins at `block` and is in
- * no list, a used block; what is left is free if it makes a block, and is part of the used one if
- * not. */
-static inline void use_block(struct block *block, size_t size, size_t available) {
-  size_t remainder = available - size;
-  if (remainder < MINIMUM_BLOCK) {
-    size = available;
-    block_at(block, size)->head |= PREVIOUS_USED;
+    free_list_remove((struct free_block *)next);
+    size += next_size;
   } else {
-    make_free(block_at(block, size), remainder);
+    next->head &= ~(size_t)PREVIOUS_USED;
   }
-  block->head = size | USED | (block->head & PREVIOUS_USED);
+  replace_free(previous, previous_size, previous, size);
 }
 
-/* Grows the heap until the rest has `size` bytes at least, and returns it, or NULL. */
-RARE static struct block *grow_rest(size_t size) {
-  size_t old_size = rest_size();
-  struct block *rest = old_size ? block_previous(heap_end_block()) : NULL;
-  struct block *block = heap_extend(size - old_size, size);
-  if (!block || !rest)
-    return block;
-  if (block_next(rest) == block) {
-    rest->head += block_size(block);
-    return rest;
+/* Cuts `size` bytes off the beginning of a free block, which is listed or the rest. What is left stays
+ * free if it makes a block. If not it is cut off too: returns how many bytes it really was. The caller
+ * writes the head of what was cut off. */
+static inline size_t cut_listed(struct block *block, size_t size) {
+  size_t available = block_size(block);
+  if (available - size < MINIMUM_BLOCK) {
+    free_list_remove((struct free_block *)block);
+    block_at(block, available)->head |= PREVIOUS_USED;
+    return available;
+  }
+  replace_free(block, available, block_at(block, size), available - size);
+  return size;
+}
+
+static inline size_t cut_rest(size_t size) {
+  if (rest.size - size < MINIMUM_BLOCK)
+    size = rest.size;
+  set_rest(block_at(rest.block, size), rest.size - size);
+  return size;
+}
+
+/* Grows the heap until the rest has `size` bytes at least, and says whether it could. */
+RARE static bool grow_rest(size_t size) {
+  struct block *end = heap.end ? heap_end_block() : NULL;
+  struct block *block = heap_extend(size - rest.size, size);
+  if (!block)
+    return false;
+  size_t more = block_size(block);
+  if (block == end) {
+    set_rest(rest.block, rest.size + more);
+    return true;
   }
   /* A new part of the heap: a foreign block follows what was the rest. */
-  free_list_insert((struct free_block *)rest);
-  return block;
+  if (rest.size)
+    make_free(rest.block, rest.size);
+  set_rest(block, more);
+  return true;
 }
 
-/* A free block of at least `size` bytes that is in no list, where the lists have none; or NULL. The
- * rest, then memory that was put aside, but that only a few times so that no call takes long, and at
- * last new memory. */
-NOT_INLINED static struct block *find_elsewhere(size_t size) {
-  for (int tries = 0;; ++tries) {
-    if (rest_size() >= size)
-      return block_previous(heap_end_block());
-    if (tries == 4 || !free_list_reclaim())
-      return grow_rest(size);
-    struct block *block = free_list_find(size);
-    if (block)
-      return block;
-  }
+/* Sees to it that there is memory for a block of `size` bytes where neither the lists nor the rest has
+ * one: makes free blocks of memory that was put aside, but that only in the first tries, so that no call
+ * takes long, and else grows the heap. Says whether another try is worth while. */
+RARE static bool make_room(size_t size, unsigned tries) {
+  return (tries < 4 && free_list_reclaim()) || grow_rest(size);
 }
 
 /* ---- parts of the contract (allocator.h) that follow from the tags alone ---- */
 
+/* A used block of `size` bytes or a little more, or NULL. */
+static inline struct block *take_block(size_t size) {
+  for (unsigned tries = 0;; ++tries) {
+    struct block *block = (struct block *)free_list_find(size);
+    if (block)
+      size = cut_listed(block, size);
+    else if ((block = rest.block) && rest.size >= size)
+      size = cut_rest(size);
+    else if (make_room(size, tries))
+      continue;
+    else
+      return NULL;
+    block->head = size | USED | PREVIOUS_USED; /* before a free block there is no other */
+    return block;
+  }
+}
+
 SOMETIMES_UNUSED static void *tags_allocate(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
-  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  struct block *block = free_list_find(size);
-  if (!block && !(block = find_elsewhere(size)))
-    return NULL;
-  use_block(block, size, block_size(block));
-  return block_payload(block);
+  struct block *block = take_block(block_size_for(bytes, MINIMUM_BLOCK));
+  return block ? block_payload(block) : NULL;
 }
 
 SOMETIMES_UNUSED static void tags_release(void *payload) {
   struct block *block = payload_block(payload);
   release_block(block, block_size(block));
+}
+
+/* Cuts off what a used block has beyond `size` bytes, if that makes a block. */
+static void shrink_block(struct block *block, size_t size) {
+  size_t surplus = block_size(block) - size;
+  if (surplus < MINIMUM_BLOCK)
+    return;
+  block->head -= surplus;
+  struct block *cut = block_at(block, size);
+  cut->head = PREVIOUS_USED;
+  release_block(cut, surplus);
 }
 
 SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes) {
@@ -186,58 +246,86 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes) {
   struct block *block = payload_block(payload);
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   size_t available = block_size(block);
-  struct block *next = block_next(block);
-  if (size > available) {
-    size_t behind = block_is_free(next) ? block_size(next) : 0;
-    if (available + behind < size) {
-      /* New memory helps if all that lies between here and the end of the heap is free. */
-      if (block_at(next, behind) != heap_end_block() || heap.end != memory_break())
-        return false;
-      struct block *rest = grow_rest(size - available);
-      if (!rest)
-        return false;
-      behind = block_size(rest);
-      if (rest != next) {
-        /* Another thread has called sbrk() in between: a new part of the heap, no continuation. */
-        make_free(rest, behind);
-        return false;
-      }
-    } else {
-      unlist(next);
-    }
-    use_block(block, size, available + behind);
-  } else if (available - size >= MINIMUM_BLOCK) {
-    block->head -= available - size;
-    struct block *rest = block_next(block);
-    rest->head = USED | PREVIOUS_USED;
-    release_block(rest, available - size);
+  if (size <= available) {
+    shrink_block(block, size);
+    return true;
   }
+  struct block *next = block_next(block);
+  size_t more = size - available;
+  if (next == rest.block) {
+    /* New memory helps if it continues the rest. Another thread may call sbrk() at any time: then it
+     * does not, and has become a rest of its own. */
+    if (rest.size < more && (heap.end != memory_break() || !grow_rest(more) || next != rest.block))
+      return false;
+    block->head += cut_rest(more);
+    return true;
+  }
+  if (!block_is_free(next) || block_size(next) < more)
+    return false;
+  block->head += cut_listed(next, more);
   return true;
 }
 
-/* Allocates more than needed and gives back what lies before the aligned address and behind the
- * end. */
+/*
+ * Makes a used block of `size` bytes in the free stretch of `available` bytes at `block`, such that its
+ * payload is aligned; NULL if there is no room:
+ *
+ *      |<-- skipped -->|<--- size --->|
+ *      +---------------+--------------+---------------+
+ *      | free          | used         | free          |
+ *      +---------------+--------------+---------------+
+ *      |<----------------- available ---------------->|
+ *
+ * The stretch is listed, or it is the rest.
+ */
+static struct block *take_aligned(struct block *block, size_t available, size_t alignment,
+                                  size_t size) {
+  size_t skipped = -(size_t)block_payload(block) & (alignment - 1);
+  if (skipped && skipped < MINIMUM_BLOCK)
+    skipped += alignment;
+  if (available < size || available - size < skipped)
+    return NULL;
+  struct block *used = block_at(block, skipped);
+  if (block == rest.block) {
+    set_rest(used, available - skipped);
+    size = cut_rest(size);
+    used->head = size | USED | PREVIOUS_USED;
+    if (skipped)
+      make_free(block, skipped);
+  } else if (skipped) {
+    replace_free(block, available, block, skipped);
+    used->head = (available - skipped) | USED;
+    block_next(used)->head |= PREVIOUS_USED;
+    shrink_block(used, size);
+  } else {
+    size = cut_listed(block, size);
+    used->head = size | USED | PREVIOUS_USED;
+  }
+  return used;
+}
+
 SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t bytes) {
   if (alignment <= ALIGNMENT)
     return tags_allocate(bytes);
   if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
     return NULL;
-  /* The bytes that are skipped must make a block: there may be one alignment more of them. */
-  char *payload = tags_allocate(bytes + alignment + MINIMUM_BLOCK);
-  if (!payload)
-    return NULL;
-  struct block *block = payload_block(payload);
-  size_t skipped = -(size_t)payload & (alignment - 1);
-  if (skipped) {
-    if (skipped < MINIMUM_BLOCK)
-      skipped += alignment;
-    struct block *aligned = block_at(block, skipped);
-    aligned->head = (block_size(block) - skipped) | USED | PREVIOUS_USED;
-    release_block(block, skipped);
-    block = aligned;
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  /* A block of the size itself may do, if it is where it should be; a larger one always does. */
+  size_t sufficient = size + alignment + MINIMUM_BLOCK;
+  for (unsigned tries = 0;; ++tries) {
+    struct block *used = NULL;
+    struct block *block = (struct block *)free_list_find(size);
+    if (block)
+      used = take_aligned(block, block_size(block), alignment, size);
+    if (!used && block && (block = (struct block *)free_list_find(sufficient)))
+      used = take_aligned(block, block_size(block), alignment, size);
+    if (!used && rest.size)
+      used = take_aligned(rest.block, rest.size, alignment, size);
+    if (used)
+      return block_payload(used);
+    if (!make_room(sufficient, tries))
+      return NULL;
   }
-  tags_resize(block_payload(block), bytes);
-  return block_payload(block);
 }
 
 SOMETIMES_UNUSED static size_t tags_payload_size(const void *payload) {
@@ -245,20 +333,15 @@ SOMETIMES_UNUSED static size_t tags_payload_size(const void *payload) {
 }
 
 SOMETIMES_UNUSED static bool tags_trim(size_t keep) {
-  size_t size = rest_size();
-  if (keep > size)
+  if (keep > rest.size)
     return false;
   size_t kept = ALIGN_UP(keep);
   if (kept && kept < MINIMUM_BLOCK)
     kept = MINIMUM_BLOCK;
-  if (kept >= size)
-    return false;
-  struct block *rest = block_previous(heap_end_block());
-  if (!heap_shrink(size - kept))
+  if (kept >= rest.size || !heap_shrink(rest.size - kept))
     return false;
   heap_end_block()->head = USED | PREVIOUS_USED;
-  if (kept)
-    make_free(rest, kept);
+  set_rest(rest.block, kept);
   return true;
 }
 
@@ -274,17 +357,19 @@ SOMETIMES_UNUSED static const void *tags_check(void) {
     return broken;
   if (!heap.first)
     return NULL;
+  struct block *end = heap_end_block();
+  if (block_at(rest.block, rest.size) != end || (rest.size && !block_is_free(rest.block)) ||
+      (rest.size && block_size(rest.block) != rest.size))
+    return block_payload(rest.block);
   bool used = true;
-  for (struct block *block = (struct block *)heap.first;; block = block_next(block)) {
+  for (struct block *block = (struct block *)heap.first; block != end; block = block_next(block)) {
     if (previous_is_used(block) != used || (!used && block_is_free(block)))
       return block_payload(block);
-    if (block == heap_end_block())
-      break;
     used = !block_is_free(block);
-    if (!used && *previous_tag(block_next(block)) != block_size(block))
+    if (!used && block != rest.block && *previous_tag(block_next(block)) != block_size(block))
       return block_payload(block);
   }
-  return free_blocks == listed + (rest_size() != 0) ? NULL : (void *)-1;
+  return free_blocks == listed + (rest.size != 0) ? NULL : (void *)-1;
 }
 
 #endif
