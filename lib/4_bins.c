@@ -28,7 +28,7 @@
  * Splitting, merging and the layout of blocks are those of 3_doubly (boundary_tags.h).
  *
  * Invariants: a block is in the bin of its size; a bit of the map is set if and only if its bin has
- * blocks; a bit of the summary, if and only if its word of the map is not 0.
+ * blocks.
  *
  * Cost: malloc and free take constant time, whatever the heap looks like. A request may pass over a
  * block that would fit exactly, if it is not the first in its bin.
@@ -45,16 +45,15 @@
 #define LOG_STEPS 3
 #define LOG_MAXIMUM_UNITS (sizeof(size_t) * 8 - (sizeof(size_t) == 8 ? 4 : 3))
 #define BINS (LINEAR + STEPS * (LOG_MAXIMUM_UNITS - LOG_LINEAR))
-#define MAP_BITS 32
+#define MAP_BITS 64
 #define MAP_WORDS ((BINS + MAP_BITS - 1) / MAP_BITS)
 
 _Static_assert(LINEAR == 1 << LOG_LINEAR && STEPS == 1 << LOG_STEPS, "the logarithms fit");
 _Static_assert((size_t)1 << LOG_MAXIMUM_UNITS == SIZE_MAX / ALIGNMENT + 1, "every size has a bin");
-_Static_assert(MAP_WORDS <= MAP_BITS, "one word summarizes the map");
 
 static struct {
-  uint32_t summary;             /* bit w: map[w] is not 0 */
-  uint32_t map[MAP_WORDS];      /* bit b % 32 of word b / 32: bin b has blocks */
+  uint32_t summary;             /* bit w: map[w] may be something else than 0 */
+  uint64_t map[MAP_WORDS];      /* bit b % 64 of word b / 64: bin b has blocks */
   struct free_block *bin[BINS]; /* the first block of each, or NULL */
 } bins;
 
@@ -78,26 +77,29 @@ static inline void insert_in(uint32_t bin, struct free_block *block) {
   if (first)
     first->previous = block;
   bins.bin[bin] = block;
-  bins.map[bin / MAP_BITS] |= (uint32_t)1 << bin % MAP_BITS;
+  bins.map[bin / MAP_BITS] |= (uint64_t)1 << bin % MAP_BITS;
   bins.summary |= (uint32_t)1 << bin / MAP_BITS;
+}
+
+/* Takes the first block out of its bin; `next` is the second, or NULL. */
+static inline void remove_first(uint32_t bin, struct free_block *next) {
+  bins.bin[bin] = next;
+  if (next)
+    next->previous = NULL;
+  else
+    bins.map[bin / MAP_BITS] &= ~((uint64_t)1 << bin % MAP_BITS);
 }
 
 static inline void remove_from(uint32_t bin, struct free_block *block) {
   struct free_block *next = block->next;
   struct free_block *previous = block->previous;
-  if (next)
-    next->previous = previous;
-  if (previous) {
-    previous->next = next;
+  if (!previous) {
+    remove_first(bin, next);
     return;
   }
-  bins.bin[bin] = next;
-  if (!next) {
-    uint32_t *word = &bins.map[bin / MAP_BITS];
-    *word &= ~((uint32_t)1 << bin % MAP_BITS);
-    if (!*word)
-      bins.summary &= ~((uint32_t)1 << bin / MAP_BITS);
-  }
+  previous->next = next;
+  if (next)
+    next->previous = previous;
 }
 
 static inline void free_list_insert(struct free_block *block) {
@@ -130,39 +132,50 @@ NOT_INLINED static void free_list_replace(struct free_block *old, size_t old_siz
   }
 }
 
-/* The first bin from number `bin` on that has blocks, or BINS. */
-static inline uint32_t next_bin(uint32_t bin) {
-  uint32_t word = bin / MAP_BITS;
-  if (bin >= BINS)
-    return BINS;
-  uint32_t bits = bins.map[word] >> bin % MAP_BITS;
-  if (bits)
-    return bin + (uint32_t)__builtin_ctz(bits);
-  /* Two shifts, since a shift by 32 is undefined. */
-  uint32_t words = bins.summary >> word >> 1;
-  if (!words)
-    return BINS;
-  word += 1 + (uint32_t)__builtin_ctz(words);
-  return word * MAP_BITS + (uint32_t)__builtin_ctz(bins.map[word]);
+/* The first block in the bins of word number `word` of the map whose bits are in `bits`, or else of the
+ * next words; or NULL. */
+static inline struct free_block *first_of(uint32_t word, uint64_t bits) {
+  while (!bits) {
+    /* Two shifts, since a shift by 32 is undefined. */
+    uint32_t words = bins.summary >> word >> 1;
+    if (!words)
+      return NULL;
+    word += 1 + (uint32_t)__builtin_ctz(words);
+    bits = bins.map[word];
+    if (!bits)
+      bins.summary &= ~((uint32_t)1 << word);
+  }
+  return bins.bin[word * MAP_BITS + (uint32_t)__builtin_ctzll(bits)];
+}
+
+static inline struct free_block *free_list_take(size_t size) {
+  size_t units = size / ALIGNMENT;
+  if (units >= LINEAR || !(bins.map[0] >> units & 1))
+    return NULL;
+  struct free_block *block = bins.bin[units];
+  remove_first((uint32_t)units, block->next);
+  return block;
 }
 
 /* The first block in the request's own bin, or else in the next bin that has any. */
 static inline struct free_block *free_list_find(size_t size) {
+  size_t units = size / ALIGNMENT;
+  if (units < LINEAR)
+    return first_of(0, bins.map[0] >> units << units);
   uint32_t bin = bin_of(size);
   struct free_block *block = bins.bin[bin];
   if (block && block->head >= size)
     return block;
-  bin = next_bin(bin + 1);
-  return bin == BINS ? NULL : bins.bin[bin];
+  if (++bin == BINS)
+    return NULL;
+  return first_of(bin / MAP_BITS, bins.map[bin / MAP_BITS] >> bin % MAP_BITS << bin % MAP_BITS);
 }
 
-/* Checks bins, map, summary and, with the blocks that they hold, the whole heap. */
+/* Checks bins, map and, with the blocks that they hold, the whole heap. */
 static const void *free_list_check(size_t *listed) {
   for (uint32_t bin = 0; bin < BINS; ++bin) {
-    uint32_t word = bin / MAP_BITS;
-    bool mapped = bins.map[word] >> bin % MAP_BITS & 1;
-    bool summarized = bins.summary >> word & 1;
-    if (mapped != (bins.bin[bin] != NULL) || summarized != (bins.map[word] != 0))
+    bool mapped = bins.map[bin / MAP_BITS] >> bin % MAP_BITS & 1;
+    if (mapped != (bins.bin[bin] != NULL))
       return (void *)-1;
     struct free_block *previous = NULL;
     for (struct free_block *block = bins.bin[bin]; block; block = block->next, ++*listed) {

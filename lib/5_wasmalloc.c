@@ -71,7 +71,6 @@
 /* The payload of an object on a list, or of a deferred block. */
 struct object {
   struct object *next;
-  size_t depth; /* only in a deferred block: length of the list from here on */
 };
 
 /* The payload of a slab's block. The first object's head follows it. */
@@ -88,13 +87,18 @@ struct slab {
 /* Objects, with their heads, have the size of a block, so that a slab can dissolve into blocks:
  * MINIMUM_BLOCK at least, and up to SIZES - 1 units of ALIGNMENT. */
 #define SIZES 33
+#define LARGEST_SMALL ((SIZES - 1) * ALIGNMENT - WORD)
 
-/* Above that, up to QUICK_SIZES - 1 units, DEFERRED blocks of each size are not released at once. */
-#define QUICK_SIZES 129
-#define DEFERRED 8
+/* Above that, blocks of up to MEDIUM_SIZES more units are medium. */
+#define MEDIUM_SIZES 96
+#define MEDIUM (SIZES * ALIGNMENT)
+#define LARGE (MEDIUM + MEDIUM_SIZES * ALIGNMENT)
 
-/* The largest payload that the quick lists may have. */
-#define LARGEST_QUICK ((QUICK_SIZES - 1) * ALIGNMENT - WORD)
+/* At most this part of the heap is deferred. */
+#define DEFERRED_PART 32
+
+/* So many deferred blocks are released at a time. */
+#define RELEASED 8
 
 /* An object's head: its offset in the slab, and flags. */
 #define OFFSET_SHIFT 3
@@ -115,23 +119,28 @@ struct slab {
 _Static_assert(SLAB_HEADER % ALIGNMENT == 0, "objects are aligned");
 _Static_assert(SLAB_HEADER >= MINIMUM_BLOCK, "what is left of a dissolved slab makes a block");
 _Static_assert(LARGEST_SLAB / ((SIZES - 1) * ALIGNMENT) >= FEWEST, "the limits do not contradict");
+_Static_assert(FLAGS < 1 << OFFSET_SHIFT, "the flags lie below the offset");
 
 static struct {
-  /* Free objects and deferred blocks by their size with head, in units of ALIGNMENT. The first lists,
-   * of sizes below MINIMUM_BLOCK, hold objects of that size, so that malloc need not compare. */
-  struct object *quick[QUICK_SIZES];
+  /* Free objects by their size with head, in units of ALIGNMENT. The first lists, of sizes below
+   * MINIMUM_BLOCK, hold objects of that size, so that malloc need not compare. */
+  struct object *quick[SIZES];
   /* By size, the ring of the listed slabs: here is the first, the one that has been listed for the
    * longest time. It has had the most time to collect free objects: malloc takes its list over next. */
   struct slab *slabs[SIZES];
-  uint8_t warmth[SIZES];      /* blocks allocated without a slab, up to COLD */
-  uint32_t count[SIZES];      /* of slabs */
-  uint32_t candidate;         /* the size that is next to be looked at when memory is short */
-  uint32_t oldest;            /* the size whose deferred blocks have been released last */
-  size_t deferred;            /* bytes in deferred blocks, as far as known */
-  uint8_t depth[QUICK_SIZES]; /* of the quick lists of deferred blocks, as far as known */
+  uint8_t warmth[SIZES]; /* blocks allocated without a slab, up to COLD */
+  uint32_t count[SIZES]; /* of slabs */
 } small;
 
-_Static_assert(FLAGS < 1 << OFFSET_SHIFT, "the flags lie below the offset");
+static struct {
+  struct object *list[MEDIUM_SIZES]; /* deferred blocks, by their size in units above MEDIUM */
+  size_t bytes;                      /* in all of them */
+  uint32_t oldest;                   /* the list that was shortened last */
+} medium;
+
+/* What is next to be looked at when memory is short: the slabs of a size, or a list of deferred
+ * blocks. */
+static uint32_t candidate;
 
 static inline struct object *block_object(struct block *block) {
   return (struct object *)block_payload(block);
@@ -147,27 +156,27 @@ static inline struct slab *object_slab(const void *payload) {
 
 /* ---- the rings of slabs ---- */
 
-static void ring_remove(struct slab *slab) {
+RARE static void ring_remove(struct slab *slab) {
   struct slab **first = &small.slabs[slab->units];
-  if (slab->next == slab) {
-    *first = NULL;
-    return;
-  }
-  slab->next->previous = slab->previous;
-  slab->previous->next = slab->next;
+  struct slab *next = slab->next;
+  next->previous = slab->previous;
+  slab->previous->next = next;
   if (*first == slab)
-    *first = slab->next;
+    *first = next == slab ? NULL : next;
 }
 
-static void ring_append(struct slab *slab) {
+static inline void ring_append(struct slab *slab) {
   struct slab **first = &small.slabs[slab->units];
-  if (!*first) {
-    slab->next = slab->previous = *first = slab;
-    return;
+  struct slab *next = *first;
+  if (next) {
+    slab->previous = next->previous;
+  } else {
+    *first = next = slab;
+    slab->previous = slab;
   }
-  slab->next = *first;
-  slab->previous = (*first)->previous;
-  slab->next->previous = slab->previous->next = slab;
+  slab->next = next;
+  slab->previous->next = slab;
+  next->previous = slab;
 }
 
 /* ---- the life of a slab ---- */
@@ -183,19 +192,15 @@ RARE static struct slab *cut_slab(size_t units) {
     capacity = LARGEST_SLAB / object_size;
 
   /* Rather a small slab than a larger heap. */
-  struct block *block = free_list_find(SLAB_HEADER + capacity * object_size);
+  struct block *block = find_free(SLAB_HEADER + capacity * object_size);
   size_t least = SLAB_HEADER + LEAST * object_size;
-  if (!block)
-    block = free_list_find(least);
-  if (!block)
-    block = find_elsewhere(least);
-  if (!block)
+  if (!block && !(block = find_free(least)) && !(block = find_elsewhere(least)))
     return NULL;
-  size_t available = block_size(block);
-  if (capacity > (available - SLAB_HEADER) / object_size)
-    capacity = (available - SLAB_HEADER) / object_size;
-  use_block(block, SLAB_HEADER + capacity * object_size, available);
-  block->head ^= USED | SPECIAL;
+  size_t most = (block_size(block) - SLAB_HEADER) / object_size;
+  if (capacity > most)
+    capacity = most;
+  size_t size = cut_free(block, SLAB_HEADER + capacity * object_size);
+  block->head = size | SPECIAL | PREVIOUS_USED;
 
   struct slab *slab = block_payload(block);
   slab->units = (uint16_t)units;
@@ -215,34 +220,37 @@ RARE static struct slab *cut_slab(size_t units) {
   return slab;
 }
 
-/* Takes over the list of the slab, which is listed or new. */
-static struct object *take_over(struct slab *slab) {
-  struct object *objects = slab->free;
-  if (slab->listed)
-    ring_remove(slab);
-  slab->free = NULL;
-  slab->listed = false;
-  slab->countdown = 1;
-  return objects;
-}
-
 /* Gives a slab back, all objects of which are on its list. */
-static void release_slab(struct slab *slab) {
+RARE static void release_slab(struct slab *slab) {
   ring_remove(slab);
   --small.count[slab->units];
   struct block *block = payload_block(slab);
   release_block(block, block_size(block));
 }
 
-/* Called by free when the countdown has come to 0. */
-NOT_INLINED static void slab_event(struct slab *slab) {
-  if (!slab->listed) {
-    ring_append(slab);
-    slab->listed = true;
-    slab->countdown = slab->capacity - (size_t)1;
-  } else if (slab->next != slab) {
-    release_slab(slab); /* but the last of a size stays: to cut it anew would be a waste */
+/*
+ * Called by free when the countdown has come to 0.
+ *
+ * If `object` is the first that comes back since malloc took the slab's list over, it goes to the quick
+ * list if that is empty: where blocks come and go at random, most slabs are full but for an object or
+ * two, and to list each for these would be a waste.
+ */
+NOT_INLINED static void slab_event(struct slab *slab, struct object *object) {
+  if (slab->listed) {
+    if (slab->next != slab)
+      release_slab(slab); /* but the last of a size stays: to cut it anew would be a waste */
+    return;
   }
+  struct object **quick = &small.quick[slab->units];
+  if (!*quick) {
+    *quick = object;
+    slab->free = NULL;
+    slab->countdown = 1;
+    return;
+  }
+  ring_append(slab);
+  slab->listed = true;
+  slab->countdown = slab->capacity - (size_t)1;
 }
 
 /* Puts an object back on its slab's list. */
@@ -251,7 +259,7 @@ static inline void release_object(struct object *object) {
   object->next = slab->free;
   slab->free = object;
   if (--slab->countdown == 0)
-    slab_event(slab);
+    slab_event(slab, object);
 }
 
 /*
@@ -305,97 +313,105 @@ RARE static bool dissolve_first(size_t units) {
   return true;
 }
 
-/* Empties a quick list: objects go back on their slabs' lists, other blocks to the bins. */
-RARE static void empty_quick(size_t units) {
-  for (struct object *object; (object = small.quick[units]);) {
-    small.quick[units] = object->next;
-    if (is_object(payload_block(object)))
-      release_object(object);
-    else
-      tags_release(object);
-  }
-  small.deferred -= small.depth[units] * units * ALIGNMENT;
-  small.depth[units] = 0;
+/* Releases up to `count` deferred blocks of a list, and says whether there were any. */
+RARE static bool release_deferred(size_t list, size_t count) {
+  struct object *object = medium.list[list];
+  if (!object)
+    return false;
+  size_t size = MEDIUM + list * ALIGNMENT;
+  do {
+    struct object *next = object->next;
+    medium.bytes -= size;
+    release_block(payload_block(object), size);
+    object = next;
+  } while (object && --count);
+  medium.list[list] = object;
+  return true;
 }
 
-/* Dissolves one slab, or releases the deferred blocks of one size. */
-RARE static bool free_list_reclaim(void) {
-  for (size_t sizes = 0; sizes < QUICK_SIZES; ++sizes) {
-    size_t units = small.candidate;
-    small.candidate = (uint32_t)(units + 1) % QUICK_SIZES;
-    if (units < SIZES) {
-      if (dissolve_first(units))
-        return true;
-    } else if (small.quick[units]) {
-      empty_quick(units);
+/* Dissolves a slab, or releases some deferred blocks, and says whether there were any. */
+RARE static bool reclaim_some(void) {
+  for (size_t lists = 0; lists < SIZES + MEDIUM_SIZES; ++lists) {
+    size_t list = candidate;
+    candidate = list + 1 < SIZES + MEDIUM_SIZES ? (uint32_t)list + 1 : 0;
+    if (list < SIZES ? dissolve_first(list) : release_deferred(list - SIZES, RELEASED))
       return true;
-    }
   }
   return false;
 }
 
-/* Releases the deferred blocks of one size or a few, so that others can be deferred. */
-RARE static void release_some_deferred(void) {
-  for (int sizes = 0; sizes < 8; ++sizes) {
-    if (++small.oldest >= QUICK_SIZES)
-      small.oldest = SIZES;
-    if (small.quick[small.oldest]) {
-      empty_quick(small.oldest);
-      return;
-    }
-  }
-}
-
 /* Empties all quick lists, and releases the slabs that are then seen to be unused. */
 RARE static void settle(void) {
-  for (size_t units = 0; units < QUICK_SIZES; ++units)
-    empty_quick(units);
-  for (size_t units = 0; units < SIZES; ++units)
-    if (small.slabs[units] && small.slabs[units]->countdown == 0)
-      release_slab(small.slabs[units]);
+  for (size_t units = 0; units < SIZES; ++units) {
+    struct object *object = small.quick[units];
+    while (object) {
+      struct object *next = object->next;
+      small.quick[units] = object; /* for slab_event(): it is not empty */
+      struct block *block = payload_block(object);
+      if (is_object(block))
+        release_object(object);
+      else
+        release_block(block, block_size(block)); /* its slab has dissolved meanwhile */
+      object = next;
+    }
+    small.quick[units] = NULL;
+    struct slab *slab = small.slabs[units];
+    if (slab && slab->countdown == 0)
+      release_slab(slab);
+  }
+  for (size_t list = 0; list < MEDIUM_SIZES; ++list)
+    release_deferred(list, SIZE_MAX);
 }
 
-/* Makes ordinary free blocks of what is free in slabs, but for slabs that are half full. */
-RARE static void gather(void) {
-  settle();
-  for (size_t units = 0; units < SIZES; ++units)
-    for (size_t slabs = small.count[units]; slabs; --slabs)
-      dissolve_first(units);
+static bool free_list_reclaim(size_t size, bool heap_can_grow) {
+  if (!heap_can_grow)
+    settle();
+  for (int tries = 0; find_free(size) == NULL; ++tries)
+    if ((heap_can_grow && tries == 4) || !reclaim_some())
+      return false;
+  return true;
 }
 
 /* ---- the contract ---- */
 
-/* An ordinary block. When there is no memory, everything that is free is first gathered. */
-static void *allocate_block(size_t alignment, size_t bytes) {
-  void *payload = tags_allocate_aligned(alignment, bytes);
-  if (!payload && bytes <= MAXIMUM_REQUEST) {
-    gather();
-    payload = tags_allocate_aligned(alignment, bytes);
-  }
-  return payload;
-}
-
+/* malloc, where the quick list has nothing. */
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
-  /* For the largest requests the size wraps around to a small one: both have to be asked. */
-  size_t units = block_size_for(bytes, MINIMUM_BLOCK) / ALIGNMENT;
-  if (bytes > LARGEST_QUICK || units >= SIZES)
-    return allocate_block(ALIGNMENT, bytes);
-  struct object **quick = &small.quick[ALIGN_UP(bytes + WORD) / ALIGNMENT];
-  struct slab *slab = small.slabs[units];
-  if (!slab && small.warmth[units] == COLD)
-    slab = cut_slab(units);
-  if (!slab) {
-    if (small.warmth[units] < COLD)
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  if (bytes <= LARGEST_SMALL) {
+    size_t units = size / ALIGNMENT;
+    struct slab *slab = small.slabs[units];
+    if (slab) {
+      ring_remove(slab);
+      slab->listed = false;
+    } else if (small.warmth[units] < COLD) {
       ++small.warmth[units];
-    return allocate_block(ALIGNMENT, bytes);
+    } else {
+      slab = cut_slab(units);
+    }
+    if (slab) {
+      struct object *object = slab->free;
+      slab->free = NULL;
+      slab->countdown = 1;
+      small.quick[ALIGN_UP(bytes + WORD) / ALIGNMENT] = object->next;
+      return object;
+    }
+  } else if (bytes > MAXIMUM_REQUEST) {
+    return NULL;
+  } else if (size < LARGE) {
+    struct object **list = &medium.list[(size - MEDIUM) / ALIGNMENT];
+    struct object *object = *list;
+    if (object) {
+      *list = object->next;
+      medium.bytes -= size;
+      return object;
+    }
   }
-  struct object *object = take_over(slab);
-  *quick = object->next;
-  return object;
+  return allocate_block(size);
 }
+KEEP_APART(allocate_slowly);
 
 static inline void *heap_allocate(size_t bytes) {
-  if (bytes <= LARGEST_QUICK) {
+  if (bytes <= LARGEST_SMALL) {
     struct object **quick = &small.quick[ALIGN_UP(bytes + WORD) / ALIGNMENT];
     struct object *object = *quick;
     if (object) {
@@ -406,54 +422,46 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
-/* Defers the release of a medium block: puts it on the quick list of its size, if that has not enough
- * already and if not too much of the heap is deferred. Says whether it did. */
-NOT_INLINED static bool defer(struct object *object) {
-  size_t size = block_size(payload_block(object));
-  size_t units = size / ALIGNMENT;
-  struct object *first = small.quick[units];
-  size_t depth = first ? first->depth : 0;
-  /* malloc takes blocks from the list without a word: bring the accounts up to date. */
-  small.deferred -= (small.depth[units] - depth) * size;
-  small.depth[units] = (uint8_t)depth;
-  if (small.deferred + size > (size_t)(heap.end - heap.first) / 32) {
-    release_some_deferred();
-    return false;
+/* Defers the release of a medium block: it goes on the list of its size. If too much of the heap is
+ * deferred already it is released, and some others with it, of sizes that may be out of use. */
+NOT_INLINED static void defer(struct block *block, size_t size) {
+  size_t bytes = medium.bytes + size;
+  if (bytes > (size_t)(heap.end - heap.first) / DEFERRED_PART) {
+    medium.oldest = (medium.oldest + 1) % MEDIUM_SIZES;
+    release_deferred(medium.oldest, 2);
+    release_block(block, size);
+    return;
   }
-  if (depth == DEFERRED)
-    return false;
-  object->next = first;
-  object->depth = depth + 1;
-  small.quick[units] = object;
-  small.depth[units] = (uint8_t)object->depth;
-  small.deferred += size;
-  return true;
+  medium.bytes = bytes;
+  struct object **list = &medium.list[(size - MEDIUM) / ALIGNMENT];
+  struct object *object = block_object(block);
+  object->next = *list;
+  *list = object;
 }
-
-/* Whether blocks of this size are deferred. */
-static inline bool is_medium(size_t size) {
-  return size >= SIZES * ALIGNMENT && size < QUICK_SIZES * ALIGNMENT;
-}
+KEEP_APART(defer);
 
 static inline void heap_release(void *payload) {
-  struct object *object = payload;
   struct block *block = payload_block(payload);
-  if (is_object(block))
-    release_object(object);
-  else if (!is_medium(block_size(block)) || !defer(object))
-    release_block(block, block_size(block));
+  if (is_object(block)) {
+    release_object(payload);
+    return;
+  }
+  size_t size = block_size(block);
+  if (size - MEDIUM < LARGE - MEDIUM)
+    defer(block, size);
+  else
+    release_block(block, size);
 }
 
-/* wasm-opt inlines a function that has only one caller, whatever its size. malloc and free must stay
- * short, above all for V8's baseline compiler, which does not optimize; that the addresses of their
- * slow parts are taken keeps those apart. */
-#ifdef __wasm__
-__attribute__((used)) static const void *const kept_apart[] = {(const void *)allocate_slowly,
-                                                               (const void *)defer};
-#endif
-
 static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
-  return allocate_block(alignment, bytes);
+  /* A program that aligns blocks does so again and again: a deferred one may be where it should be. */
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  if (bytes > LARGEST_SMALL && bytes <= LARGE - ALIGNMENT - WORD) {
+    struct object *object = medium.list[(size - MEDIUM) / ALIGNMENT];
+    if (object && ((size_t)object & (alignment - 1)) == 0)
+      return allocate_slowly(bytes);
+  }
+  return tags_allocate_aligned(alignment, bytes);
 }
 
 static size_t heap_payload_size(const void *payload) {
@@ -468,7 +476,10 @@ static bool heap_resize(void *payload, size_t bytes) {
 }
 
 static bool heap_trim(size_t keep) {
-  gather();
+  settle();
+  for (size_t units = 0; units < SIZES; ++units)
+    for (size_t slabs = small.count[units]; slabs; --slabs)
+      dissolve_first(units);
   return tags_trim(keep);
 }
 

@@ -22,7 +22,7 @@
  * PTRDIFF_MAX. */
 SOMETIMES_UNUSED static void *heap_allocate(size_t bytes);
 
-/* The same, aligned to `alignment`, which is a power of two. */
+/* The same, aligned to `alignment`, which is a power of two above ALIGNMENT. */
 SOMETIMES_UNUSED static void *heap_allocate_aligned(size_t alignment, size_t bytes);
 
 /* Changes the size of the payload where it stands, and says whether it could. If not, the block is

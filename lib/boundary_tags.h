@@ -59,6 +59,10 @@ static void free_list_remove(struct free_block *block);
 static void free_list_replace(struct free_block *old, size_t old_size, struct free_block *block,
                               size_t size);
 
+/* From the allocator: a block of exactly `size` bytes, taken out of the lists, if one is at hand at
+ * once; else NULL. */
+static inline struct free_block *free_list_take(size_t size);
+
 /* From the allocator: a listed block of at least `size` bytes, or NULL. */
 static struct free_block *free_list_find(size_t size);
 
@@ -66,9 +70,10 @@ static struct free_block *free_list_find(size_t size);
  * NULL, or the payload of a broken block, or (void *)-1. */
 static const void *free_list_check(size_t *listed);
 
-/* From the allocator: makes free blocks of some memory that it has put aside. False if there is
- * none. */
-static bool free_list_reclaim(void);
+/* From the allocator: makes free blocks of some memory that it has put aside, until there is one of
+ * `size` bytes in the lists or the rest has as many; says whether it came to that. Before the heap
+ * grows little is tried, and much if it cannot grow. */
+static bool free_list_reclaim(size_t size, bool heap_can_grow);
 
 static struct {
   struct block *block;
@@ -122,21 +127,19 @@ static inline void set_rest(struct block *block, size_t size) {
  * them: that the tags lead to both at once is what they are for. A neighbour's place in the lists is
  * kept where that can be.
  */
-NOT_INLINED static void release_block(struct block *block, size_t size) {
+ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) {
   struct block *next = block_at(block, size);
-  size_t next_size = block_size(next);
   if (previous_is_used(block)) {
-    if (next == rest.block) {
+    if (next == rest.block)
       set_rest(block, size + rest.size);
-    } else if (block_is_free(next)) {
-      replace_free(next, next_size, block, size + next_size);
-    } else {
+    else if (block_is_free(next))
+      replace_free(next, block_size(next), block, size + block_size(next));
+    else
       make_free(block, size);
-    }
     return;
   }
-  struct block *previous = block_previous(block);
   size_t previous_size = *previous_tag(block);
+  struct block *previous = block_previous(block);
   size += previous_size;
   if (next == rest.block) {
     free_list_remove((struct free_block *)previous);
@@ -145,11 +148,15 @@ NOT_INLINED static void release_block(struct block *block, size_t size) {
   }
   if (block_is_free(next)) {
     free_list_remove((struct free_block *)next);
-    size += next_size;
+    size += block_size(next);
   } else {
     next->head &= ~(size_t)PREVIOUS_USED;
   }
   replace_free(previous, previous_size, previous, size);
+}
+
+NOT_INLINED static void release_block(struct block *block, size_t size) {
+  release_block_here(block, size);
 }
 
 /* Cuts `size` bytes off the beginning of a free block, which is listed or the rest. What is left stays
@@ -173,6 +180,10 @@ static inline size_t cut_rest(size_t size) {
   return size;
 }
 
+static inline size_t cut_free(struct block *block, size_t size) {
+  return block == rest.block ? cut_rest(size) : cut_listed(block, size);
+}
+
 /* Grows the heap until the rest has `size` bytes at least, and says whether it could. */
 RARE static bool grow_rest(size_t size) {
   struct block *end = heap.end ? heap_end_block() : NULL;
@@ -191,42 +202,60 @@ RARE static bool grow_rest(size_t size) {
   return true;
 }
 
-/* Sees to it that there is memory for a block of `size` bytes where neither the lists nor the rest has
- * one: makes free blocks of memory that was put aside, but that only in the first tries, so that no call
- * takes long, and else grows the heap. Says whether another try is worth while. */
-RARE static bool make_room(size_t size, unsigned tries) {
-  return (tries < 4 && free_list_reclaim()) || grow_rest(size);
-}
-
 /* ---- parts of the contract (allocator.h) that follow from the tags alone ---- */
 
-/* A used block of `size` bytes or a little more, or NULL. */
-static inline struct block *take_block(size_t size) {
-  for (unsigned tries = 0;; ++tries) {
-    struct block *block = (struct block *)free_list_find(size);
-    if (block)
-      size = cut_listed(block, size);
-    else if ((block = rest.block) && rest.size >= size)
-      size = cut_rest(size);
-    else if (make_room(size, tries))
-      continue;
-    else
-      return NULL;
-    block->head = size | USED | PREVIOUS_USED; /* before a free block there is no other */
-    return block;
-  }
+/* A free block of `size` bytes or more, listed or the rest; or NULL. */
+static struct block *find_free(size_t size) {
+  struct block *block = (struct block *)free_list_find(size);
+  return block || rest.size < size ? block : rest.block;
 }
 
-SOMETIMES_UNUSED static void *tags_allocate(size_t bytes) {
+/* The same, where there is none without memory that was put aside, or new memory. */
+RARE static struct block *find_elsewhere(size_t size) {
+  return free_list_reclaim(size, true) || grow_rest(size) || free_list_reclaim(size, false)
+             ? find_free(size)
+             : NULL;
+}
+
+/* Makes `size` bytes at `block`, which have been cut off, a used block. */
+static inline void *use_block(struct block *block, size_t size) {
+  block->head = size | USED | PREVIOUS_USED; /* before a free block there is no other */
+  return block_payload(block);
+}
+
+/* The payload of a used block of `size` bytes or a little more, with memory that was put aside or new
+ * memory; or NULL. */
+RARE static void *allocate_elsewhere(size_t size) {
+  struct block *block = find_elsewhere(size);
+  return block ? use_block(block, cut_free(block, size)) : NULL;
+}
+KEEP_APART(allocate_elsewhere);
+
+/* The same, from the lists or the rest if they have a block. */
+static inline void *allocate_block(size_t size) {
+  struct block *block = (struct block *)free_list_take(size);
+  if (block) {
+    block_at(block, size)->head |= PREVIOUS_USED;
+    return use_block(block, size);
+  }
+  block = (struct block *)free_list_find(size);
+  if (block)
+    return use_block(block, cut_listed(block, size));
+  if (rest.size < size)
+    return allocate_elsewhere(size);
+  block = rest.block;
+  return use_block(block, cut_rest(size));
+}
+
+SOMETIMES_UNUSED static inline void *tags_allocate(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
-  struct block *block = take_block(block_size_for(bytes, MINIMUM_BLOCK));
-  return block ? block_payload(block) : NULL;
+  return allocate_block(block_size_for(bytes, MINIMUM_BLOCK));
 }
 
-SOMETIMES_UNUSED static void tags_release(void *payload) {
+SOMETIMES_UNUSED static inline void tags_release(void *payload) {
   struct block *block = payload_block(payload);
-  release_block(block, block_size(block));
+  release_block_here(block, block_size(block));
 }
 
 /* Cuts off what a used block has beyond `size` bytes, if that makes a block. */
@@ -288,8 +317,7 @@ static struct block *take_aligned(struct block *block, size_t available, size_t 
   struct block *used = block_at(block, skipped);
   if (block == rest.block) {
     set_rest(used, available - skipped);
-    size = cut_rest(size);
-    used->head = size | USED | PREVIOUS_USED;
+    use_block(used, cut_rest(size));
     if (skipped)
       make_free(block, skipped);
   } else if (skipped) {
@@ -298,34 +326,24 @@ static struct block *take_aligned(struct block *block, size_t available, size_t 
     block_next(used)->head |= PREVIOUS_USED;
     shrink_block(used, size);
   } else {
-    size = cut_listed(block, size);
-    used->head = size | USED | PREVIOUS_USED;
+    use_block(used, cut_listed(block, size));
   }
   return used;
 }
 
 SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t bytes) {
-  if (alignment <= ALIGNMENT)
-    return tags_allocate(bytes);
   if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
     return NULL;
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   /* A block of the size itself may do, if it is where it should be; a larger one always does. */
   size_t sufficient = size + alignment + MINIMUM_BLOCK;
-  for (unsigned tries = 0;; ++tries) {
-    struct block *used = NULL;
-    struct block *block = (struct block *)free_list_find(size);
-    if (block)
-      used = take_aligned(block, block_size(block), alignment, size);
-    if (!used && block && (block = (struct block *)free_list_find(sufficient)))
-      used = take_aligned(block, block_size(block), alignment, size);
-    if (!used && rest.size)
-      used = take_aligned(rest.block, rest.size, alignment, size);
-    if (used)
-      return block_payload(used);
-    if (!make_room(sufficient, tries))
-      return NULL;
-  }
+  struct block *used = NULL;
+  struct block *block = find_free(size);
+  if (block)
+    used = take_aligned(block, block_size(block), alignment, size);
+  if (!used && ((block = find_free(sufficient)) || (block = find_elsewhere(sufficient))))
+    used = take_aligned(block, block_size(block), alignment, size);
+  return used ? block_payload(used) : NULL;
 }
 
 SOMETIMES_UNUSED static size_t tags_payload_size(const void *payload) {

@@ -88,10 +88,10 @@ void *FUNCTION(realloc)(void *payload, size_t bytes) {
     return FUNCTION(malloc)(bytes);
   heap_lock();
   bool resized = heap_resize(payload, bytes);
-  size_t old = heap_payload_size(payload);
   heap_unlock();
   if (resized)
     return payload;
+  size_t old = heap_payload_size(payload);
   /* The copying needs no lock: both blocks are the caller's. */
   void *moved = FUNCTION(malloc)(bytes);
   if (moved) {
@@ -105,6 +105,8 @@ PUBLISH_AS(__libc_realloc, realloc)
 
 /* A block whose alignment is a power of two. */
 static void *allocate_aligned(size_t alignment, size_t bytes) {
+  if (alignment <= ALIGNMENT)
+    return FUNCTION(malloc)(bytes);
   heap_lock();
   void *payload = heap_allocate_aligned(alignment, bytes);
   heap_unlock();

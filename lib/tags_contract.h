@@ -7,11 +7,13 @@
 
 #include "boundary_tags.h"
 
-static bool free_list_reclaim(void) {
+static bool free_list_reclaim(size_t size, bool heap_can_grow) {
+  (void)size;
+  (void)heap_can_grow;
   return false;
 }
 
-static void *heap_allocate(size_t bytes) {
+static inline void *heap_allocate(size_t bytes) {
   return tags_allocate(bytes);
 }
 
@@ -23,7 +25,7 @@ static bool heap_resize(void *payload, size_t bytes) {
   return tags_resize(payload, bytes);
 }
 
-static void heap_release(void *payload) {
+static inline void heap_release(void *payload) {
   tags_release(payload);
 }
 
