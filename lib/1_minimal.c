@@ -31,7 +31,8 @@ static void *heap_allocate(size_t bytes) {
 }
 
 /* Allocates so much that there is an aligned address in it, and loses what lies before. */
-static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
+  (void)surplus;
   if (bytes > MAXIMUM_REQUEST || alignment > MAXIMUM_REQUEST - bytes)
     return NULL;
   char *payload = heap_allocate(bytes + alignment);
@@ -49,7 +50,8 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
 }
 
 /* No block can grow. */
-static bool heap_resize(void *payload, size_t bytes) {
+static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+  (void)surplus;
   return bytes <= heap_payload_size(payload);
 }
 

@@ -147,7 +147,7 @@ static void heap_release(void *payload) {
 
 /* Allocates more than needed and gives back what lies before the aligned address and behind the
  * end. */
-static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
   if (bytes > MAXIMUM_REQUEST || alignment > MAXIMUM_REQUEST - bytes)
     return NULL;
   char *payload = heap_allocate(bytes + alignment);
@@ -161,11 +161,11 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
     insert((struct free_block *)block, skipped);
     block = aligned;
   }
-  heap_resize(block_payload(block), bytes);
+  heap_resize(block_payload(block), bytes, surplus);
   return block_payload(block);
 }
 
-static bool heap_resize(void *payload, size_t bytes) {
+static bool heap_resize(void *payload, size_t bytes, void **surplus) {
   if (bytes > MAXIMUM_REQUEST)
     return false;
   struct block *block = payload_block(payload);
@@ -187,7 +187,9 @@ static bool heap_resize(void *payload, size_t bytes) {
     block->head += block_size(take(find_link(next), next, missing));
   } else if (old - size >= LINKED_MINIMUM_REMAINDER) {
     block->head -= old - size;
-    insert((struct free_block *)block_next(block), old - size);
+    struct block *cut = block_next(block);
+    cut->head = (old - size) | USED;
+    *surplus = block_payload(cut);
   }
   return true;
 }

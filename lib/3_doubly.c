@@ -29,28 +29,21 @@
 
 static struct free_block list = {0, &list, &list};
 
-static void free_list_insert(struct free_block *block) {
-  block->next = list.next;
-  block->previous = &list;
-  list.next->previous = block;
-  list.next = block;
+/* The list knows nothing of sizes: of a block that is cut or merged only the links move. */
+static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
+                          size_t old_size) {
+  (void)size;
+  (void)old_size;
+  struct free_block *next = old ? old->next : list.next;
+  struct free_block *previous = old ? old->previous : &list;
+  block->next = next;
+  block->previous = previous;
+  next->previous = previous->next = block;
 }
 
 static void free_list_remove(struct free_block *block) {
   block->next->previous = block->previous;
   block->previous->next = block->next;
-}
-
-/* The list knows nothing of sizes: to move a link is enough. */
-static void free_list_replace(struct free_block *old, size_t old_size, struct free_block *block,
-                              size_t size) {
-  (void)old_size;
-  (void)size;
-  struct free_block *next = old->next;
-  struct free_block *previous = old->previous;
-  block->next = next;
-  block->previous = previous;
-  next->previous = previous->next = block;
 }
 
 /* To know whether there is one takes a search. */

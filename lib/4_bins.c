@@ -37,6 +37,13 @@
  */
 #include "boundary_tags.h"
 
+/* 5_wasmalloc builds on the bins, with a contract of its own, and seldom needs them. */
+#ifdef BINS_WITHOUT_CONTRACT
+#define FIND NOT_INLINED
+#else
+#define FIND inline
+#endif
+
 /* Bins 0 to LINEAR - 1 hold one size each, counted in units of ALIGNMENT bytes. Then each power of
  * two is divided into STEPS bins. */
 #define LINEAR 32
@@ -70,17 +77,6 @@ static inline uint32_t bin_of(size_t size) {
   return LINEAR + ((log - LOG_LINEAR) << LOG_STEPS) + step;
 }
 
-static inline void insert_in(uint32_t bin, struct free_block *block) {
-  struct free_block *first = bins.bin[bin];
-  block->previous = NULL;
-  block->next = first;
-  if (first)
-    first->previous = block;
-  bins.bin[bin] = block;
-  bins.map[bin / MAP_BITS] |= (uint64_t)1 << bin % MAP_BITS;
-  bins.summary |= (uint32_t)1 << bin / MAP_BITS;
-}
-
 /* Takes the first block out of its bin; `next` is the second, or NULL. */
 static inline void remove_first(uint32_t bin, struct free_block *next) {
   bins.bin[bin] = next;
@@ -102,50 +98,41 @@ static inline void remove_from(uint32_t bin, struct free_block *block) {
     next->previous = previous;
 }
 
-static inline void free_list_insert(struct free_block *block) {
-  insert_in(bin_of(block->head), block);
-}
-
-static void free_list_remove(struct free_block *block) {
+NOT_INLINED static void free_list_remove(struct free_block *block) {
   remove_from(bin_of(block->head), block);
 }
 
-/* In the same bin, `block` takes over the links. */
-NOT_INLINED static void free_list_replace(struct free_block *old, size_t old_size,
-                                          struct free_block *block, size_t size) {
-  uint32_t old_bin = bin_of(old_size);
+/* Many a block that is cut or merged stays in its bin: then `block` takes over the links. */
+NOT_INLINED static void free_list_put(struct free_block *block, size_t size,
+                                      struct free_block *old, size_t old_size) {
   uint32_t bin = bin_of(size);
-  if (old_bin != bin) {
+  if (old) {
+    uint32_t old_bin = bin_of(old_size);
+    if (old_bin == bin) {
+      if (old == block)
+        return;
+      struct free_block *next = old->next;
+      struct free_block *previous = old->previous;
+      block->next = next;
+      block->previous = previous;
+      if (next)
+        next->previous = block;
+      if (previous)
+        previous->next = block;
+      else
+        bins.bin[bin] = block;
+      return;
+    }
     remove_from(old_bin, old);
-    insert_in(bin, block);
-  } else if (old != block) {
-    struct free_block *next = old->next;
-    struct free_block *previous = old->previous;
-    block->next = next;
-    block->previous = previous;
-    if (next)
-      next->previous = block;
-    if (previous)
-      previous->next = block;
-    else
-      bins.bin[bin] = block;
   }
-}
-
-/* The first block in the bins of word number `word` of the map whose bits are in `bits`, or else of the
- * next words; or NULL. */
-static inline struct free_block *first_of(uint32_t word, uint64_t bits) {
-  while (!bits) {
-    /* Two shifts, since a shift by 32 is undefined. */
-    uint32_t words = bins.summary >> word >> 1;
-    if (!words)
-      return NULL;
-    word += 1 + (uint32_t)__builtin_ctz(words);
-    bits = bins.map[word];
-    if (!bits)
-      bins.summary &= ~((uint32_t)1 << word);
-  }
-  return bins.bin[word * MAP_BITS + (uint32_t)__builtin_ctzll(bits)];
+  struct free_block *first = bins.bin[bin];
+  block->previous = NULL;
+  block->next = first;
+  if (first)
+    first->previous = block;
+  bins.bin[bin] = block;
+  bins.map[bin / MAP_BITS] |= (uint64_t)1 << bin % MAP_BITS;
+  bins.summary |= (uint32_t)1 << bin / MAP_BITS;
 }
 
 static inline struct free_block *free_list_take(size_t size) {
@@ -158,17 +145,28 @@ static inline struct free_block *free_list_take(size_t size) {
 }
 
 /* The first block in the request's own bin, or else in the next bin that has any. */
-static inline struct free_block *free_list_find(size_t size) {
-  size_t units = size / ALIGNMENT;
-  if (units < LINEAR)
-    return first_of(0, bins.map[0] >> units << units);
+FIND static struct free_block *free_list_find(size_t size) {
   uint32_t bin = bin_of(size);
-  struct free_block *block = bins.bin[bin];
-  if (block && block->head >= size)
-    return block;
-  if (++bin == BINS)
-    return NULL;
-  return first_of(bin / MAP_BITS, bins.map[bin / MAP_BITS] >> bin % MAP_BITS << bin % MAP_BITS);
+  if (bin >= LINEAR) {
+    struct free_block *block = bins.bin[bin];
+    if (block && block->head >= size)
+      return block;
+    if (++bin == BINS)
+      return NULL;
+  }
+  uint32_t word = bin / MAP_BITS;
+  uint64_t bits = bins.map[word] >> bin % MAP_BITS << bin % MAP_BITS;
+  while (!bits) {
+    /* Two shifts, since a shift by 32 is undefined. */
+    uint32_t words = bins.summary >> word >> 1;
+    if (!words)
+      return NULL;
+    word += 1 + (uint32_t)__builtin_ctz(words);
+    bits = bins.map[word];
+    if (!bits)
+      bins.summary &= ~((uint32_t)1 << word);
+  }
+  return bins.bin[word * MAP_BITS + (uint32_t)__builtin_ctzll(bits)];
 }
 
 /* Checks bins, map and, with the blocks that they hold, the whole heap. */
@@ -188,7 +186,6 @@ static const void *free_list_check(size_t *listed) {
   return NULL;
 }
 
-/* 5_wasmalloc builds on the bins, with a contract of its own. */
 #ifndef BINS_WITHOUT_CONTRACT
 #include "tags_contract.h"
 #endif

@@ -453,7 +453,7 @@ static inline void heap_release(void *payload) {
     release_block(block, size);
 }
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
   /* A program that aligns blocks does so again and again: a deferred one may be where it should be. */
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   if (bytes > LARGEST_SMALL && bytes <= LARGE - ALIGNMENT - WORD) {
@@ -461,7 +461,7 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
     if (object && ((size_t)object & (alignment - 1)) == 0)
       return allocate_slowly(bytes);
   }
-  return tags_allocate_aligned(alignment, bytes);
+  return tags_allocate_aligned(alignment, bytes, surplus);
 }
 
 static size_t heap_payload_size(const void *payload) {
@@ -470,9 +470,9 @@ static size_t heap_payload_size(const void *payload) {
 }
 
 /* An object cannot grow; one that shrinks stays where it is. */
-static bool heap_resize(void *payload, size_t bytes) {
+static bool heap_resize(void *payload, size_t bytes, void **surplus) {
   return is_object(payload_block(payload)) ? bytes <= heap_payload_size(payload)
-                                           : tags_resize(payload, bytes);
+                                           : tags_resize(payload, bytes, surplus);
 }
 
 static bool heap_trim(size_t keep) {

@@ -50,14 +50,14 @@ struct free_block {
 
 #define MINIMUM_BLOCK (4 * WORD)
 
-/* From the allocator: puts a free block, whose size is in its head, into the lists; takes it out. */
-static void free_list_insert(struct free_block *block);
-static void free_list_remove(struct free_block *block);
+/* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
+ * `old_size` bytes, or of none if that is NULL. The two overlap, and may be at the same address: the
+ * head of `block` is written afterwards. */
+static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
+                          size_t old_size);
 
-/* From the allocator: in place of `old`, which is listed with `old_size` bytes, lists `block` with
- * `size`. They overlap, and may be at the same address: the head of `block` is written afterwards. */
-static void free_list_replace(struct free_block *old, size_t old_size, struct free_block *block,
-                              size_t size);
+/* From the allocator: takes a block, whose size is in its head, out of the lists. */
+static void free_list_remove(struct free_block *block);
 
 /* From the allocator: a block of exactly `size` bytes, taken out of the lists, if one is at hand at
  * once; else NULL. */
@@ -96,24 +96,13 @@ static inline struct block *block_previous(struct block *block) {
   return (struct block *)((char *)block - *previous_tag(block));
 }
 
-/* Writes the head and the tag of a free block. */
-static inline void tag_free(struct block *block, size_t size) {
+/* Makes `size` bytes at `block` a listed free block, in place of `old`, which they overlap, if that is
+ * not NULL. The neighbours are the caller's to mend. */
+static inline void list_block(struct block *block, size_t size, struct block *old,
+                              size_t old_size) {
+  free_list_put((struct free_block *)block, size, (struct free_block *)old, old_size);
   block->head = size | PREVIOUS_USED;
   *previous_tag(block_at(block, size)) = size;
-}
-
-/* Makes `size` bytes at `block`, the neighbours of which are not free, a free block in the lists. */
-static inline void make_free(struct block *block, size_t size) {
-  tag_free(block, size);
-  block_at(block, size)->head &= ~(size_t)PREVIOUS_USED;
-  free_list_insert((struct free_block *)block);
-}
-
-/* Lists `size` bytes at `block` in place of `old`, which they overlap. */
-static inline void replace_free(struct block *old, size_t old_size, struct block *block,
-                                size_t size) {
-  free_list_replace((struct free_block *)old, old_size, (struct free_block *)block, size);
-  tag_free(block, size);
 }
 
 static inline void set_rest(struct block *block, size_t size) {
@@ -124,52 +113,55 @@ static inline void set_rest(struct block *block, size_t size) {
 
 /*
  * Makes `size` bytes at `block`, which are in no list, free. Neighbours that are free are merged with
- * them: that the tags lead to both at once is what they are for. A neighbour's place in the lists is
+ * them: that the tags lead to both at once is what they are for. One neighbour's place in the lists is
  * kept where that can be.
  */
 ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) {
   struct block *next = block_at(block, size);
-  if (previous_is_used(block)) {
-    if (next == rest.block)
-      set_rest(block, size + rest.size);
-    else if (block_is_free(next))
-      replace_free(next, block_size(next), block, size + block_size(next));
-    else
-      make_free(block, size);
-    return;
+  struct block *listed = NULL; /* of the merged blocks, the one that stays listed */
+  size_t listed_size = 0;
+  if (!previous_is_used(block)) {
+    listed_size = *previous_tag(block);
+    block = listed = block_previous(block);
+    size += listed_size;
   }
-  size_t previous_size = *previous_tag(block);
-  struct block *previous = block_previous(block);
-  size += previous_size;
   if (next == rest.block) {
-    free_list_remove((struct free_block *)previous);
-    set_rest(previous, size + rest.size);
+    if (listed)
+      free_list_remove((struct free_block *)listed);
+    set_rest(block, size + rest.size);
     return;
   }
   if (block_is_free(next)) {
-    free_list_remove((struct free_block *)next);
-    size += block_size(next);
+    size_t next_size = block_size(next);
+    size += next_size;
+    if (listed) {
+      free_list_remove((struct free_block *)next);
+    } else {
+      listed = next;
+      listed_size = next_size;
+    }
   } else {
     next->head &= ~(size_t)PREVIOUS_USED;
   }
-  replace_free(previous, previous_size, previous, size);
+  list_block(block, size, listed, listed_size);
 }
 
-NOT_INLINED static void release_block(struct block *block, size_t size) {
+/* The same for callers who are not in a hurry. */
+SOMETIMES_UNUSED NOT_INLINED static void release_block(struct block *block, size_t size) {
   release_block_here(block, size);
 }
 
 /* Cuts `size` bytes off the beginning of a free block, which is listed or the rest. What is left stays
  * free if it makes a block. If not it is cut off too: returns how many bytes it really was. The caller
  * writes the head of what was cut off. */
-static inline size_t cut_listed(struct block *block, size_t size) {
+NOT_INLINED static size_t cut_listed(struct block *block, size_t size) {
   size_t available = block_size(block);
   if (available - size < MINIMUM_BLOCK) {
     free_list_remove((struct free_block *)block);
     block_at(block, available)->head |= PREVIOUS_USED;
     return available;
   }
-  replace_free(block, available, block_at(block, size), available - size);
+  list_block(block_at(block, size), available - size, block, available);
   return size;
 }
 
@@ -196,8 +188,10 @@ RARE static bool grow_rest(size_t size) {
     return true;
   }
   /* A new part of the heap: a foreign block follows what was the rest. */
-  if (rest.size)
-    make_free(rest.block, rest.size);
+  if (rest.size) {
+    list_block(rest.block, rest.size, NULL, 0);
+    end->head &= ~(size_t)PREVIOUS_USED;
+  }
   set_rest(block, more);
   return true;
 }
@@ -212,9 +206,11 @@ static struct block *find_free(size_t size) {
 
 /* The same, where there is none without memory that was put aside, or new memory. */
 RARE static struct block *find_elsewhere(size_t size) {
-  return free_list_reclaim(size, true) || grow_rest(size) || free_list_reclaim(size, false)
-             ? find_free(size)
-             : NULL;
+  if (free_list_reclaim(size, true))
+    return find_free(size);
+  if (grow_rest(size))
+    return rest.block;
+  return free_list_reclaim(size, false) ? find_free(size) : NULL;
 }
 
 /* Makes `size` bytes at `block`, which have been cut off, a used block. */
@@ -258,25 +254,26 @@ SOMETIMES_UNUSED static inline void tags_release(void *payload) {
   release_block_here(block, block_size(block));
 }
 
-/* Cuts off what a used block has beyond `size` bytes, if that makes a block. */
-static void shrink_block(struct block *block, size_t size) {
+/* Cuts off what a used block has beyond `size` bytes, if that makes a block: that is used too, and the
+ * caller's to release. Its payload, or NULL. */
+static void *cut_surplus(struct block *block, size_t size) {
   size_t surplus = block_size(block) - size;
   if (surplus < MINIMUM_BLOCK)
-    return;
+    return NULL;
   block->head -= surplus;
   struct block *cut = block_at(block, size);
-  cut->head = PREVIOUS_USED;
-  release_block(cut, surplus);
+  cut->head = surplus | USED | PREVIOUS_USED;
+  return block_payload(cut);
 }
 
-SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes) {
+SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **surplus) {
   if (bytes > MAXIMUM_REQUEST)
     return false;
   struct block *block = payload_block(payload);
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   size_t available = block_size(block);
   if (size <= available) {
-    shrink_block(block, size);
+    *surplus = cut_surplus(block, size);
     return true;
   }
   struct block *next = block_next(block);
@@ -305,45 +302,45 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes) {
  *      +---------------+--------------+---------------+
  *      |<----------------- available ---------------->|
  *
- * The stretch is listed, or it is the rest.
+ * The stretch is listed, or it is the rest. What is left behind the block is a used one too: *surplus,
+ * the caller's to release, or NULL.
  */
-static struct block *take_aligned(struct block *block, size_t available, size_t alignment,
-                                  size_t size) {
+RARE static void *take_aligned(struct block *block, size_t alignment, size_t size,
+                               void **surplus) {
+  size_t available = block_size(block);
   size_t skipped = -(size_t)block_payload(block) & (alignment - 1);
   if (skipped && skipped < MINIMUM_BLOCK)
     skipped += alignment;
   if (available < size || available - size < skipped)
     return NULL;
   struct block *used = block_at(block, skipped);
-  if (block == rest.block) {
+  if (!skipped) {
+    used->head = cut_free(block, size) | USED | PREVIOUS_USED;
+  } else if (block == rest.block) {
     set_rest(used, available - skipped);
-    use_block(used, cut_rest(size));
-    if (skipped)
-      make_free(block, skipped);
-  } else if (skipped) {
-    replace_free(block, available, block, skipped);
+    used->head = cut_rest(size) | USED;
+    list_block(block, skipped, NULL, 0);
+  } else {
+    list_block(block, skipped, block, available);
     used->head = (available - skipped) | USED;
     block_next(used)->head |= PREVIOUS_USED;
-    shrink_block(used, size);
-  } else {
-    use_block(used, cut_listed(block, size));
+    *surplus = cut_surplus(used, size);
   }
-  return used;
+  return block_payload(used);
 }
 
-SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t bytes) {
+SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t bytes,
+                                                    void **surplus) {
   if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
     return NULL;
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   /* A block of the size itself may do, if it is where it should be; a larger one always does. */
   size_t sufficient = size + alignment + MINIMUM_BLOCK;
-  struct block *used = NULL;
   struct block *block = find_free(size);
-  if (block)
-    used = take_aligned(block, block_size(block), alignment, size);
-  if (!used && ((block = find_free(sufficient)) || (block = find_elsewhere(sufficient))))
-    used = take_aligned(block, block_size(block), alignment, size);
-  return used ? block_payload(used) : NULL;
+  void *payload = block ? take_aligned(block, alignment, size, surplus) : NULL;
+  if (!payload && ((block = find_free(sufficient)) || (block = find_elsewhere(sufficient))))
+    payload = take_aligned(block, alignment, size, surplus);
+  return payload;
 }
 
 SOMETIMES_UNUSED static size_t tags_payload_size(const void *payload) {

@@ -86,9 +86,12 @@ void *FUNCTION(realloc)(void *payload, size_t bytes);
 void *FUNCTION(realloc)(void *payload, size_t bytes) {
   if (!payload)
     return FUNCTION(malloc)(bytes);
+  void *surplus = NULL;
   heap_lock();
-  bool resized = heap_resize(payload, bytes);
+  bool resized = heap_resize(payload, bytes, &surplus);
   heap_unlock();
+  if (surplus)
+    FUNCTION(free)(surplus);
   if (resized)
     return payload;
   size_t old = heap_payload_size(payload);
@@ -107,9 +110,12 @@ PUBLISH_AS(__libc_realloc, realloc)
 static void *allocate_aligned(size_t alignment, size_t bytes) {
   if (alignment <= ALIGNMENT)
     return FUNCTION(malloc)(bytes);
+  void *surplus = NULL;
   heap_lock();
-  void *payload = heap_allocate_aligned(alignment, bytes);
+  void *payload = heap_allocate_aligned(alignment, bytes, &surplus);
   heap_unlock();
+  if (surplus)
+    FUNCTION(free)(surplus);
   return payload ? payload : fail(ENOMEM);
 }
 

@@ -17,12 +17,12 @@ static inline void *heap_allocate(size_t bytes) {
   return tags_allocate(bytes);
 }
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
-  return tags_allocate_aligned(alignment, bytes);
+static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
+  return tags_allocate_aligned(alignment, bytes, surplus);
 }
 
-static bool heap_resize(void *payload, size_t bytes) {
-  return tags_resize(payload, bytes);
+static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+  return tags_resize(payload, bytes, surplus);
 }
 
 static inline void heap_release(void *payload) {

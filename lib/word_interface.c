@@ -44,19 +44,23 @@ void *word_realloc(void *address, size_t words) {
   if (!address)
     return word_alloc(words);
   if (!words) {
-    heap_release(address);
+    word_dealloc(address);
     return NULL;
   }
   if (words > MAXIMUM_WORDS)
     return NULL;
   size_t bytes = words * WORD_SIZE;
-  if (heap_resize(address, bytes))
+  void *surplus = NULL;
+  bool resized = heap_resize(address, bytes, &surplus);
+  if (surplus)
+    word_dealloc(surplus);
+  if (resized)
     return address;
   void *moved = word_alloc(words);
   if (moved) {
     size_t old = heap_payload_size(address);
     __builtin_memcpy(moved, address, old < bytes ? old : bytes);
-    heap_release(address);
+    word_dealloc(address);
   }
   return moved;
 }
