@@ -38,11 +38,7 @@
 #include "boundary_tags.h"
 
 /* 5_wasmalloc builds on the bins, with a contract of its own, and seldom needs them. */
-#ifdef BINS_WITHOUT_CONTRACT
-#define FIND NOT_INLINED
-#else
 #define FIND inline
-#endif
 
 /* Bins 0 to LINEAR - 1 hold one size each, counted in units of ALIGNMENT bytes. Then each power of
  * two is divided into STEPS bins. */

@@ -153,16 +153,17 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
 
 /*
  * The same for at least so many bytes. So that not every small request has to come here the heap grows
- * by 1/32 or more, as far as that is possible without growing linear memory: peak memory is the more
- * precious.
+ * by 1/32 or more if it may be comfortable, as far as that is possible without growing linear memory:
+ * peak memory is the more precious.
  */
-SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size) {
-  size_t comfortable = ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 128);
+SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size,
+                                                       bool comfortable) {
   size_t room = memory_room() & ~(ALIGNMENT - 1);
-  if (comfortable + ALIGNMENT > room)
-    comfortable = room > ALIGNMENT ? room - ALIGNMENT : 0;
-  if (more < comfortable) {
-    more = comfortable;
+  size_t wish = comfortable ? ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 128) : 0;
+  if (comfortable && wish + ALIGNMENT > room)
+    wish = room > ALIGNMENT ? room - ALIGNMENT : 0;
+  if (more < wish) {
+    more = wish;
     if (size < more)
       size = more;
   }

@@ -70,10 +70,9 @@ static struct free_block *free_list_find(size_t size);
  * NULL, or the payload of a broken block, or (void *)-1. */
 static const void *free_list_check(size_t *listed);
 
-/* From the allocator: makes free blocks of some memory that it has put aside, until there is one of
- * `size` bytes in the lists or the rest has as many; says whether it came to that. Before the heap
- * grows little is tried, and much if it cannot grow. */
-static bool free_list_reclaim(size_t size, bool heap_can_grow);
+/* From the allocator: makes free blocks of a little of the memory that it has put aside, or of all; says
+ * whether there was any. */
+static bool free_list_reclaim(bool all);
 
 static struct {
   struct block *block;
@@ -176,10 +175,11 @@ static inline size_t cut_free(struct block *block, size_t size) {
   return block == rest.block ? cut_rest(size) : cut_listed(block, size);
 }
 
-/* Grows the heap until the rest has `size` bytes at least, and says whether it could. */
-RARE static bool grow_rest(size_t size) {
+/* Grows the heap until the rest has `size` bytes at least, or some more if it may be comfortable, and
+ * says whether it could. */
+RARE static bool grow_rest(size_t size, bool comfortable) {
   struct block *end = heap.end ? heap_end_block() : NULL;
-  struct block *block = heap_extend(size - rest.size, size);
+  struct block *block = heap_extend(size - rest.size, size, comfortable);
   if (!block)
     return false;
   size_t more = block_size(block);
@@ -196,21 +196,23 @@ RARE static bool grow_rest(size_t size) {
   return true;
 }
 
-/* ---- parts of the contract (allocator.h) that follow from the tags alone ---- */
-
 /* A free block of `size` bytes or more, listed or the rest; or NULL. */
 static struct block *find_free(size_t size) {
   struct block *block = (struct block *)free_list_find(size);
   return block || rest.size < size ? block : rest.block;
 }
 
-/* The same, where there is none without memory that was put aside, or new memory. */
+/* The same, where there is none without memory that was put aside, or new memory. So that no call takes
+ * long only some of what was put aside is reclaimed, and as long as there is more the heap grows by no
+ * more than it must. But where linear memory itself would have to grow, which takes longer than all
+ * that and is for good, everything is reclaimed first. */
 RARE static struct block *find_elsewhere(size_t size) {
-  if (free_list_reclaim(size, true))
-    return find_free(size);
-  if (grow_rest(size))
-    return rest.block;
-  return free_list_reclaim(size, false) ? find_free(size) : NULL;
+  bool all = memory_room() < size - rest.size + 2 * ALIGNMENT;
+  bool reclaimed = free_list_reclaim(all);
+  struct block *block = reclaimed ? find_free(size) : NULL;
+  if (!block && grow_rest(size, all || !reclaimed))
+    block = rest.block;
+  return block;
 }
 
 /* Makes `size` bytes at `block`, which have been cut off, a used block. */
@@ -281,7 +283,7 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **sur
   if (next == rest.block) {
     /* New memory helps if it continues the rest. Another thread may call sbrk() at any time: then it
      * does not, and has become a rest of its own. */
-    if (rest.size < more && (heap.end != memory_break() || !grow_rest(more) || next != rest.block))
+    if (rest.size < more && (heap.end != memory_break() || !grow_rest(more, true) || next != rest.block))
       return false;
     block->head += cut_rest(more);
     return true;

@@ -7,9 +7,8 @@
 
 #include "boundary_tags.h"
 
-static bool free_list_reclaim(size_t size, bool heap_can_grow) {
-  (void)size;
-  (void)heap_can_grow;
+static bool free_list_reclaim(bool all) {
+  (void)all;
   return false;
 }
 
