@@ -34,6 +34,13 @@ opts = {
   'allocator': 'wasmalloc',
 }
 
+# How the library is optimized, whatever the program's own sources are: the part of its name, and the
+# compiler's flag. linker_setup changes it.
+optimization = {
+  'name': '',
+  'flag': '-O2',
+}
+
 # The two sources of every variant (docs/architecture.md). Two object files, so that a program with
 # a malloc of its own that needs sbrk() gets sbrk() alone.
 SOURCES = ['c_interface.c', 'memory_wasm.c']
@@ -71,6 +78,9 @@ def linker_setup(ports, settings):
         f'-fsanitize={flag} brings an allocator of its own and cannot work with wasmalloc: drop '
         '--use-port=…/wasmalloc.py from this build')
   settings.MALLOC = 'none'
+  # Small for a program that is linked with -Oz, fast for all others.
+  if settings.SHRINK_LEVEL >= 2:
+    optimization.update(name='-oz', flag='-Oz')
 
 
 def threads(settings):
@@ -101,13 +111,14 @@ def get_lib_name(settings):
   # The rest of what makes a difference is in the name, the sources too: an edited or upgraded
   # wasmalloc is never taken from an old cache.
   kind, _ = threads(settings)
-  return f'libwasmalloc-{opts["allocator"]}{kind}-{source_hash()}.a'
+  return f'libwasmalloc-{opts["allocator"]}{kind}{optimization["name"]}-{source_hash()}.a'
 
 
 def get(ports, settings, shared):
   name = get_lib_name(settings)
   _, flags = threads(settings)
   flags = flags + [
+    optimization['flag'],  # comes after build_port's own -O2
     '-std=c11', '-DNDEBUG',
     # build_port compiles with -Werror, but what a newer compiler has to say is no reason to fail in
     # somebody else's build. (Not -Wno-error: that leaves emcc's own warnings errors.)
@@ -123,7 +134,6 @@ def get(ports, settings, shared):
   def create(final):
     # Each variant is built in a folder of its own: older versions do not see to that themselves.
     build_name = os.path.join('wasmalloc', name.replace('.a', ''))
-    # -O2 (build_port adds it) whatever the program has: malloc's fast path is worth its bytes.
     ports.build_port(os.path.normpath(source_folder), final, build_name, srcs=SOURCES, flags=flags)
 
   if config.FROZEN_CACHE and not os.path.exists(shared.cache.get_lib_name(name, absolute=True)):
