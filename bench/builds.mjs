@@ -117,8 +117,9 @@ function cached(name, create) {
  */
 async function compile({ source, flags = [], inputs = [] }) {
   const { version } = findEmscripten();
-  const args = [...COMPILE, ...flags];
-  // Where the project is does not matter.
+  // Where the project is does not matter: no path of it may get into a program's data, which would
+  // shift the heap.
+  const args = [...COMPILE, ...flags, `-ffile-prefix-map=${PROJECT}=.`];
   const portable = args.map((arg) => arg.replaceAll(PROJECT, ''));
   const key = digest(version, portable, [source, ...inputs].map(fileDigest));
   const name = path.basename(source).replace(/\.\w+$/, '');

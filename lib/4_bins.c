@@ -37,9 +37,6 @@
  */
 #include "boundary_tags.h"
 
-/* 5_wasmalloc builds on the bins, with a contract of its own, and seldom needs them. */
-#define FIND inline
-
 /* Bins 0 to LINEAR - 1 hold one size each, counted in units of ALIGNMENT bytes. Then each power of
  * two is divided into STEPS bins. */
 #define LINEAR 32
@@ -99,8 +96,8 @@ NOT_INLINED static void free_list_remove(struct free_block *block) {
 }
 
 /* Many a block that is cut or merged stays in its bin: then `block` takes over the links. */
-NOT_INLINED static void free_list_put(struct free_block *block, size_t size,
-                                      struct free_block *old, size_t old_size) {
+NOT_INLINED static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
+                                      size_t old_size) {
   uint32_t bin = bin_of(size);
   if (old) {
     uint32_t old_bin = bin_of(old_size);
@@ -141,7 +138,7 @@ static inline struct free_block *free_list_take(size_t size) {
 }
 
 /* The first block in the request's own bin, or else in the next bin that has any. */
-FIND static struct free_block *free_list_find(size_t size) {
+static inline struct free_block *free_list_find(size_t size) {
   uint32_t bin = bin_of(size);
   if (bin >= LINEAR) {
     struct free_block *block = bins.bin[bin];
@@ -182,6 +179,7 @@ static const void *free_list_check(size_t *listed) {
   return NULL;
 }
 
+/* 5_wasmalloc builds on the bins, with a contract of its own. */
 #ifndef BINS_WITHOUT_CONTRACT
 #include "tags_contract.h"
 #endif

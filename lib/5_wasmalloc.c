@@ -24,24 +24,23 @@
  * when memory is short makes one call wait for all. Here what is deferred is bounded at every moment:
  *
  *   - A quick list has *room* for so many blocks, more if the heap is large, fewer if the blocks are.
- *     Every free uses up some, and where there is none the block is released as in 4_bins: a program
+ *     Every free uses up some, and where there is none left it releases blocks as in 4_bins: a program
  *     that tears down a large structure does not pass it through the lists. malloc renews the room when
  *     it finds the list empty, for then the blocks on it have been of use.
  *   - Medium blocks are deferred as well, on lists of their own, but at most a fixed part of the heap. When
  *     that is used up, blocks of sizes that may be out of use are released.
- *   - Before the heap grows some deferred blocks are released: they may make room enough.
+ *   - A small block behind a free one is not deferred: to merge the two is worth more.
+ *   - Where no free block is large enough some deferred blocks are released. As long as others are left
+ *     the heap grows by no more than it must, and before linear memory grows all are (boundary_tags.h,
+ *     find_elsewhere). That is what keeps the heap as small as that of 4_bins.
  *
- * Two more things are done here that a general-purpose allocator owes its users:
- *
- *   - memalign looks for a block that happens to lie right, on the lists too, before it cuts a larger one.
- *   - What is above the highest address that was ever used is known to be zero, which spares calloc
- *     the work (c_interface.c).
+ * memalign, too, looks on the lists first: the block that comes next may lie right.
  *
  * Invariants: those of 4_bins; a deferred block is marked used, and has exactly the size of its list; a
- * quick list has no more blocks than the room that it was given when it was empty last.
+ * quick list has no more blocks than the room that it was given; the bytes in medium lists are counted.
  *
- * Cost: malloc and free take constant time. Only where memory has run out all that is deferred is
- * released before malloc gives up.
+ * Cost: malloc and free take constant time. A call that has to grow linear memory, which takes an engine
+ * up to 75 microseconds, first releases what is deferred, and that is bounded so as to take less.
  *
  * When to choose it: always, if in doubt.
  */
@@ -67,17 +66,17 @@ struct deferred {
 #define LEAST_ROOM 4
 #define MOST_ROOM 64
 
-/* At most this part of the heap is in medium blocks that are deferred. */
+/* At most this part of the heap is in medium blocks that are deferred, and at most so many bytes: to
+ * release them all takes no longer than to grow linear memory. */
 #define DEFERRED_PART 32
+#define MOST_DEFERRED ((size_t)256 << 10)
 
-/* So many deferred blocks are released before the heap grows. */
+/* So many deferred blocks are released when memory is short. */
 #define RELEASED 16
 
 static struct {
-  /* By size in units. The first lists, of sizes below MINIMUM_BLOCK, hold blocks of that size, so that
-   * malloc need not compare; free puts none there. */
-  struct deferred *list[SIZES];
-  uint8_t room[SIZES]; /* how many more blocks free may put on the list */
+  struct deferred *list[SIZES]; /* by size in units; there are none below MINIMUM_BLOCK */
+  uint8_t room[SIZES];          /* how many more blocks free may put on the list */
 } quick;
 
 static struct {
@@ -108,9 +107,8 @@ RARE static bool release_some(size_t count) {
   size_t left = count;
   for (uint32_t lists = 0; left && lists < SIZES + MEDIUM_SIZES; ++lists) {
     candidate = candidate ? candidate - 1 : SIZES + MEDIUM_SIZES - 1;
-    left -= release_deferred(candidate < SIZES ? &quick.list[candidate]
-                                               : &medium.list[candidate - SIZES],
-                             left);
+    left -= release_deferred(
+        candidate < SIZES ? &quick.list[candidate] : &medium.list[candidate - SIZES], left);
   }
   return left < count;
 }
@@ -119,7 +117,8 @@ static bool free_list_reclaim(bool all) {
   return release_some(all ? SIZE_MAX : RELEASED);
 }
 
-/* Gives the quick list for blocks of `size` bytes, which is empty, new room. */
+/* Gives the quick list for blocks of `size` bytes, which is empty, new room. (With a division: kept out
+ * of malloc's way.) */
 RARE static void renew(uint8_t *room, size_t size) {
   size_t blocks = (size_t)(heap.end - heap.first) / ROOM_PART / size;
   *room = (uint8_t)(blocks < LEAST_ROOM ? LEAST_ROOM : blocks > MOST_ROOM ? MOST_ROOM : blocks);
@@ -167,7 +166,7 @@ static inline void *heap_allocate(size_t bytes) {
  * some others with it, of sizes that may be out of use. */
 NOT_INLINED static void defer_medium(struct block *block, size_t size) {
   size_t bytes = medium.bytes + size;
-  if (bytes > (size_t)(heap.end - heap.first) / DEFERRED_PART) {
+  if (bytes > (size_t)(heap.end - heap.first) / DEFERRED_PART || bytes > MOST_DEFERRED) {
     medium.oldest = (medium.oldest + 1) % MEDIUM_SIZES;
     release_deferred(&medium.list[medium.oldest], 2);
     release_block(block, size);
@@ -205,11 +204,11 @@ static inline void heap_release(void *payload) {
 }
 
 static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  /* A program that aligns blocks does so again and again: a deferred one may be where it should be. */
+  /* A program that aligns blocks does so again and again: the next deferred one may lie right. */
   if (bytes <= LARGE - ALIGNMENT - WORD) {
     size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-    struct deferred *block = size < MEDIUM ? quick.list[size / ALIGNMENT]
-                                           : medium.list[(size - MEDIUM) / ALIGNMENT];
+    struct deferred *block =
+        size < MEDIUM ? quick.list[size / ALIGNMENT] : medium.list[(size - MEDIUM) / ALIGNMENT];
     if (block && ((size_t)block & (alignment - 1)) == 0)
       return heap_allocate(bytes);
   }

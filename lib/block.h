@@ -19,7 +19,7 @@
  *           0 0   free
  *           0 1   used: the program's
  *           1 1   foreign: not ours (below)
- *           1 0   internal: the allocator's own (5_wasmalloc)
+ *           1 0   internal: the allocator's own data
  *
  * Following the sizes leads from the heap's first block over all others to the end, which is marked
  * by a head of its own, of size 0:
@@ -156,8 +156,7 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
  * by 1/32 or more if it may be comfortable, as far as that is possible without growing linear memory:
  * peak memory is the more precious.
  */
-SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size,
-                                                       bool comfortable) {
+SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size, bool comfortable) {
   size_t room = memory_room() & ~(ALIGNMENT - 1);
   size_t wish = comfortable ? ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 128) : 0;
   if (comfortable && wish + ALIGNMENT > room)

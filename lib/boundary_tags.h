@@ -178,7 +178,7 @@ static inline size_t cut_free(struct block *block, size_t size) {
 /* Grows the heap until the rest has `size` bytes at least, or some more if it may be comfortable, and
  * says whether it could. */
 RARE static bool grow_rest(size_t size, bool comfortable) {
-  struct block *end = heap.end ? heap_end_block() : NULL;
+  struct block *end = rest.block ? block_at(rest.block, rest.size) : NULL;
   struct block *block = heap_extend(size - rest.size, size, comfortable);
   if (!block)
     return false;
@@ -188,7 +188,7 @@ RARE static bool grow_rest(size_t size, bool comfortable) {
     return true;
   }
   /* A new part of the heap: a foreign block follows what was the rest. */
-  if (rest.size) {
+  if (end && rest.size) {
     list_block(rest.block, rest.size, NULL, 0);
     end->head &= ~(size_t)PREVIOUS_USED;
   }
@@ -283,7 +283,8 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **sur
   if (next == rest.block) {
     /* New memory helps if it continues the rest. Another thread may call sbrk() at any time: then it
      * does not, and has become a rest of its own. */
-    if (rest.size < more && (heap.end != memory_break() || !grow_rest(more, true) || next != rest.block))
+    if (rest.size < more &&
+        (heap.end != memory_break() || !grow_rest(more, true) || next != rest.block))
       return false;
     block->head += cut_rest(more);
     return true;
@@ -307,8 +308,7 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **sur
  * The stretch is listed, or it is the rest. What is left behind the block is a used one too: *surplus,
  * the caller's to release, or NULL.
  */
-RARE static void *take_aligned(struct block *block, size_t alignment, size_t size,
-                               void **surplus) {
+RARE static void *take_aligned(struct block *block, size_t alignment, size_t size, void **surplus) {
   size_t available = block_size(block);
   size_t skipped = -(size_t)block_payload(block) & (alignment - 1);
   if (skipped && skipped < MINIMUM_BLOCK)
