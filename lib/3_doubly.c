@@ -33,9 +33,8 @@ static struct free_block list = {0, &list, &list};
 static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
                           size_t old_size) {
   (void)size;
-  (void)old_size;
-  struct free_block *next = old ? old->next : list.next;
-  struct free_block *previous = old ? old->previous : &list;
+  struct free_block *next = old_size ? old->next : list.next;
+  struct free_block *previous = old_size ? old->previous : &list;
   block->next = next;
   block->previous = previous;
   next->previous = previous->next = block;

@@ -99,7 +99,7 @@ NOT_INLINED static void free_list_remove(struct free_block *block) {
 NOT_INLINED static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
                                       size_t old_size) {
   uint32_t bin = bin_of(size);
-  if (old) {
+  if (old_size) {
     uint32_t old_bin = bin_of(old_size);
     if (old_bin == bin) {
       if (old == block)

@@ -51,7 +51,7 @@ struct free_block {
 #define MINIMUM_BLOCK (4 * WORD)
 
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
- * `old_size` bytes, or of none if that is NULL. The two overlap, and may be at the same address: the
+ * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
  * head of `block` is written afterwards. */
 static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
                           size_t old_size);
@@ -95,8 +95,8 @@ static inline struct block *block_previous(struct block *block) {
   return (struct block *)((char *)block - *previous_tag(block));
 }
 
-/* Makes `size` bytes at `block` a listed free block, in place of `old`, which they overlap, if that is
- * not NULL. The neighbours are the caller's to mend. */
+/* Makes `size` bytes at `block` a listed free block, in place of `old`, which they overlap, if
+ * `old_size` is not 0. The neighbours are the caller's to mend. */
 static inline void list_block(struct block *block, size_t size, struct block *old,
                               size_t old_size) {
   free_list_put((struct free_block *)block, size, (struct free_block *)old, old_size);
@@ -118,14 +118,14 @@ static inline void set_rest(struct block *block, size_t size) {
 ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) {
   struct block *next = block_at(block, size);
   struct block *listed = NULL; /* of the merged blocks, the one that stays listed */
-  size_t listed_size = 0;
+  size_t listed_size = 0;      /* 0: there is none */
   if (!previous_is_used(block)) {
     listed_size = *previous_tag(block);
     block = listed = block_previous(block);
     size += listed_size;
   }
   if (next == rest.block) {
-    if (listed)
+    if (listed_size)
       free_list_remove((struct free_block *)listed);
     set_rest(block, size + rest.size);
     return;
@@ -133,7 +133,7 @@ ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) 
   if (block_is_free(next)) {
     size_t next_size = block_size(next);
     size += next_size;
-    if (listed) {
+    if (listed_size) {
       free_list_remove((struct free_block *)next);
     } else {
       listed = next;
