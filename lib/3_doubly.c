@@ -30,8 +30,8 @@
 static struct free_block list = {0, &list, &list};
 
 /* The list knows nothing of sizes: of a block that is cut or merged only the links move. */
-static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
-                          size_t old_size) {
+NOT_INLINED static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
+                                      size_t old_size) {
   (void)size;
   struct free_block *next = old_size ? old->next : list.next;
   struct free_block *previous = old_size ? old->previous : &list;

@@ -210,9 +210,12 @@ RARE static struct block *find_elsewhere(size_t size) {
   bool all = memory_room() < size - rest.size + 2 * ALIGNMENT;
   bool reclaimed = free_list_reclaim(all);
   struct block *block = reclaimed ? find_free(size) : NULL;
-  if (!block && grow_rest(size, all || !reclaimed))
-    block = rest.block;
-  return block;
+  if (block)
+    return block;
+  if (grow_rest(size, all || !reclaimed))
+    return rest.block;
+  /* After somebody else's sbrk() more is needed than was foreseen. */
+  return !all && free_list_reclaim(true) ? find_free(size) : NULL;
 }
 
 /* Makes `size` bytes at `block`, which have been cut off, a used block. */
@@ -375,8 +378,8 @@ SOMETIMES_UNUSED static const void *tags_check(void) {
   if (!heap.first)
     return NULL;
   struct block *end = heap_end_block();
-  if (block_at(rest.block, rest.size) != end || (rest.size && !block_is_free(rest.block)) ||
-      (rest.size && block_size(rest.block) != rest.size))
+  if (block_at(rest.block, rest.size) != end ||
+      (rest.size && rest.block->head != (rest.size | PREVIOUS_USED)))
     return block_payload(rest.block);
   bool used = true;
   for (struct block *block = (struct block *)heap.first; block != end; block = block_next(block)) {
