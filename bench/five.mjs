@@ -70,7 +70,7 @@ function spaceBesides(results, subject) {
 /**
  * What the numbers do not bear out.
  *
- * @returns {string[]} one line each
+ * @returns {{ name: string, what: 'space' | 'time', text: string }[]}
  */
 export function brokenPromises(results) {
   const measured = OURS.filter((name) => PROMISES[name] && results.subjects.includes(name));
@@ -87,21 +87,27 @@ export function brokenPromises(results) {
       const emmalloc = figures(results, 'emmalloc')[what];
       if (WORDS[what][word](value, others, emmalloc)) return [];
       const rest = others.map((other) => other?.toFixed(2)).join(', ');
-      return [`${name}: ${what} ${value.toFixed(2)} is not '${word}' (the others: ${rest})`];
+      const text = `${name}: ${what} ${value.toFixed(2)} is not '${word}' (the others: ${rest})`;
+      return [{ name, what, text }];
     }),
   );
 }
 
 /**
- * The table.
+ * The table. Where the numbers do not bear out a word it says so.
  *
  * @param {object} results
  * @param {string} [folder] the way from the page to the project's folder, for links
  */
 export function fiveTable(results, folder = '') {
   const size = (name) => Object.values(results.data.sizes ?? {})[1]?.['-O2'][name];
-  const cell = (word, value) =>
-    value === undefined ? (word ?? '–') : `${word ? `${word}: ` : ''}${value.toFixed(2)}×`;
+  const broken = brokenPromises(results);
+  const cell = (name, what, word, value) => {
+    if (value === undefined) return word ?? '–';
+    const isBroken = broken.some((each) => each.name === name && each.what === what);
+    const promise = word ? `${isBroken ? 'not yet ' : ''}${word}: ` : '';
+    return `${promise}${value.toFixed(2)}×`;
+  };
   const rows = ALLOCATORS.filter(({ name }) => results.subjects.includes(name)).map(
     ({ name, file, idea }) => {
       const { space, time } = figures(results, name);
@@ -111,8 +117,8 @@ export function fiveTable(results, folder = '') {
         `[\`${name}\`](${folder}lib/${file})`,
         idea,
         bytes ? `${bytes} B` : '–',
-        cell(spaceWord, space),
-        cell(timeWord, time),
+        cell(name, 'space', spaceWord, space),
+        cell(name, 'time', timeWord, time),
       ];
     },
   );
