@@ -89,12 +89,13 @@ void *FUNCTION(realloc)(void *payload, size_t bytes) {
   void *surplus = NULL;
   heap_lock();
   bool resized = heap_resize(payload, bytes, &surplus);
+  /* Under the lock: another thread may free the block before, which changes a flag in the head. */
+  size_t old = resized ? 0 : heap_payload_size(payload);
   heap_unlock();
   if (surplus)
     FUNCTION(free)(surplus);
   if (resized)
     return payload;
-  size_t old = heap_payload_size(payload);
   /* The copying needs no lock: both blocks are the caller's. */
   void *moved = FUNCTION(malloc)(bytes);
   if (moved) {
