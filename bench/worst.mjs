@@ -4,9 +4,9 @@
 // Usage: node bench/worst.mjs ALLOCATOR
 //
 // Slow means many accesses to memory, which can be counted exactly: the module is instrumented for
-// that. Bulk copying does not count, nor a call that asks the engine to grow linear memory. The worst call is then timed as well, in a module
-// that is not instrumented, where the minimum of several runs of the same sequence leaves nothing of
-// the machine's moods.
+// that. Bulk copying does not count, nor a call that asks the engine to grow linear memory. The worst
+// call is then timed as well, in a module that is not instrumented, where the minimum of several runs
+// of the same sequence leaves nothing of the machine's moods.
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';

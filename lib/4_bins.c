@@ -28,7 +28,7 @@
  * Splitting, merging and the layout of blocks are those of 3_doubly (boundary_tags.h).
  *
  * Invariants: a block is in the bin of its size; a bit of the map is set if and only if its bin has
- * blocks.
+ * blocks; a word of the map that is not 0 has its bit in the summary.
  *
  * Cost: malloc and free take constant time, whatever the heap looks like. A request may pass over a
  * block that would fit exactly, if it is not the first in its bin.
@@ -162,11 +162,13 @@ static inline struct free_block *free_list_find(size_t size) {
   return bins.bin[word * MAP_BITS + (uint32_t)__builtin_ctzll(bits)];
 }
 
-/* Checks bins, map and, with the blocks that they hold, the whole heap. */
+/* Checks bins, map, summary and, with the blocks that they hold, the whole heap. */
 static const void *free_list_check(size_t *listed) {
   for (uint32_t bin = 0; bin < BINS; ++bin) {
-    bool mapped = bins.map[bin / MAP_BITS] >> bin % MAP_BITS & 1;
-    if (mapped != (bins.bin[bin] != NULL))
+    uint32_t word = bin / MAP_BITS;
+    bool mapped = bins.map[word] >> bin % MAP_BITS & 1;
+    bool summarized = bins.summary >> word & 1;
+    if (mapped != (bins.bin[bin] != NULL) || (mapped && !summarized))
       return (void *)-1;
     struct free_block *previous = NULL;
     for (struct free_block *block = bins.bin[bin]; block; block = block->next, ++*listed) {

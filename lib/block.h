@@ -35,8 +35,8 @@
  * a block that covers what is new. When somebody else has called sbrk() in between, it becomes the
  * head of a foreign block, which covers their memory and is never touched.
  *
- * Invariants: the sizes lead exactly to the end; the end and foreign blocks are not free, so that
- * nothing is ever merged with them.
+ * Invariants: the sizes lead exactly to the end; foreign blocks are not free, and the end has no size,
+ * so that nothing is ever merged with them.
  */
 #ifndef WASMALLOC_BLOCK_H
 #define WASMALLOC_BLOCK_H
@@ -48,15 +48,15 @@
 /* For what is called from several places: keeps the code small and fast paths short. */
 #define NOT_INLINED __attribute__((noinline))
 
-/* For what malloc or free consist of. */
-#define ALWAYS_INLINED __attribute__((always_inline)) inline
-
 /* The same for what is called rarely: small is better than fast there. */
 #ifdef __clang__
 #define RARE __attribute__((noinline, minsize))
 #else
 #define RARE NOT_INLINED
 #endif
+
+/* For what malloc or free consist of. */
+#define ALWAYS_INLINED __attribute__((always_inline)) inline
 
 /* wasm-opt inlines a function that has only one caller, whatever its size. malloc and free must stay
  * short, above all for V8's baseline compiler, which does not optimize; that the address of a slow part
