@@ -90,11 +90,18 @@ function reason(error) {
   return /unreachable|out of memory|OOM|memory access/i.test(message) ? 'out of memory' : message;
 }
 
+/** What depends on the machine otherwise: C programs allocate memory for their environment. */
+const ENVIRONMENT = { _: './this.program', LANG: 'C.UTF-8' };
+
 /** A program: its output, its time from the start of main to the end, its memory. */
 async function runProgram(factory, { args = [] }) {
   const growth = countGrowth();
   const lines = [];
-  const module = await factory({ print: (line) => lines.push(line), printErr: () => {} });
+  const module = await factory({
+    print: (line) => lines.push(line),
+    printErr: () => {},
+    preRun: ({ ENV }) => Object.assign(ENV, ENVIRONMENT),
+  });
   const start = performance.now();
   const status = module.callMain(args);
   const time = performance.now() - start;

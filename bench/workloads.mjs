@@ -78,7 +78,7 @@ const TREE_SITTER_C = path.join(SOURCES, 'tree-sitter-c', 'src');
 const SQLITE = path.join(SOURCES, 'better-sqlite3', 'deps', 'sqlite3');
 const DUKTAPE = path.join(SOURCES, 'duktape', 'lib', 'duktape', 'src');
 
-const MAIN = ['-sEXPORTED_RUNTIME_METHODS=wasmMemory,callMain', '-sINVOKE_RUN=0'];
+const MAIN = ['-sEXPORTED_RUNTIME_METHODS=wasmMemory,callMain,ENV', '-sINVOKE_RUN=0'];
 
 /** Somebody else's code: its warnings are not for us. */
 const QUIET = '-w';
