@@ -1,241 +1,604 @@
 /*
- * 5_wasmalloc: quick lists over the heap of 4_bins.
+ * 5_wasmalloc: quick lists and runs over the heap of 4_bins.
  *
  * What is new. Most blocks of most programs are small, of few sizes, and short-lived: what is freed
  * will soon be asked for again. To merge such a block with its neighbours, and to split it off again
- * a moment later, is work for nothing, however constant the time. So free *defers* it: the block stays
- * marked used, and is put on the quick list of its size, where malloc finds it (Weinstock and Wulf,
- * "Quick Fit", 1988).
+ * a moment later, is work for nothing, however constant the time. There are two ways around it here.
  *
- *      quick     2      3      4      5           32
- *      size      16     24     32     40    ...   256    (wasm32)
- *                |             |      |
- *                v             v      v
- *              +----+        +----+ +----+
- *              | 16 |        | 32 | | 40 |      malloc takes the first, free puts one in front:
- *              +----+        +----+ +----+      a handful of instructions each
- *                |                    |
- *              +----+               +----+
- *              | 16 |               | 40 |
- *              +----+               +----+
+ * Quick lists (Weinstock and Wulf, "Quick Fit", 1988). free *defers* a block of up to 1 KB: it stays
+ * marked used, and is put on the list of its size, where malloc finds it. That is a handful of
+ * instructions each. But blocks that are deferred do not merge and serve no other size, so a list has
+ * *room* for few: more if the heap is large, fewer if the blocks are. Every free uses up some, and
+ * malloc renews it when it finds the list empty, for then the blocks on it have been of use.
  *
- * Nothing is free of charge: blocks that are deferred do not merge, and serve no other size. An
- * allocator that defers without bound fragments its heap, and one that releases everything at once
- * when memory is short makes one call wait for all. Here what is deferred is bounded at every moment:
+ * Runs, for programs that allocate and free in mass. A size that proves popular gets its blocks many
+ * at a time: a run is one block of the heap below, with up to 32 *objects* of the size in it and a
+ * word that has a bit for each. What does not fit on the quick list goes there: free sets a bit, and
+ * malloc takes over all bits that are set, to use them up one by one without touching the objects.
+ * (Bits instead of lists: Evans, "A Scalable Concurrent malloc(3) Implementation for FreeBSD", 2006.)
  *
- *   - A quick list has *room* for so many blocks, more if the heap is large, fewer if the blocks are.
- *     Every free uses up some, and where there is none left it releases blocks as in 4_bins: a program
- *     that tears down a large structure does not pass it through the lists. malloc renews the room when
- *     it finds the list empty, for then the blocks on it have been of use.
- *   - Medium blocks are deferred as well, on lists of their own, but at most a fixed part of the heap. When
- *     that is used up, blocks of sizes that may be out of use are released.
- *   - A small block behind a free one is not deferred: to merge the two is worth more.
- *   - Where no free block is large enough some deferred blocks are released. As long as others are left
- *     the heap grows by no more than it must, and before linear memory grows all are (boundary_tags.h,
- *     find_elsewhere). That is what keeps the heap as small as that of 4_bins.
+ *      class of 32 bytes
+ *      +---------+------------+---------+---------+
+ *      | quick   | free       | objects | runs    |
+ *      +---------+------------+---------+---------+
+ *         |        ...00110000  |         |
+ *         v                     |         v
+ *      +------+  +--------------|-----+  +--------------------+  +--------------------+
+ *      | 32   |  | run in use   v     |  | run     ...0000101 |->| run     ...1111111 |-> the ring,
+ *      +------+  |      +---+---+---+ |  |      +---+---+---+ |  |      +---+---+---+ |   back to
+ *         |      |      | 0 | 1 | 2 | |  |      | 0 | 1 | 2 | |  |      | 0 | 1 | 2 | |   the first
+ *         v      |      +---+---+---+ |  |      +---+---+---+ |  |      +---+---+---+ |
+ *      +------+  +--------------------+  +--------------------+  +--------------------+
+ *      | 32   |
+ *      +------+
  *
- * memalign, too, looks on the lists first: the block that comes next may lie right.
+ * Slabs, as this is called elsewhere, have a fault: a single survivor keeps all of its slab. Not here.
+ * An object has a head of its own like any block, and so a run that is mostly free can be *dissolved*:
+ * its objects become ordinary blocks, and those that are free are merged.
  *
- * Invariants: those of 4_bins; a deferred block is marked used, and has exactly the size of its list; a
- * quick list has no more blocks than the room that it was given; the bytes in medium lists are counted.
+ * Nothing is deferred without bound, and no call waits long:
+ *
+ *   - Where no free block is large enough some deferred blocks are released and some runs dissolved. As
+ *     long as others are left the heap grows by no more than it must, and linear memory grows only
+ *     when none are (boundary_tags.h, find_elsewhere). That keeps the heap as small as that of 4_bins.
+ *   - A run is made of memory that is free anyway, unless there is none for even one block.
+ *   - Few runs are wholly free and wait for use. The others are dissolved.
+ *   - A block behind a free one is not deferred: to merge the two is worth more.
+ *
+ * A program that is optimized for size (-Os, -Oz) gets the quick lists, but no runs.
+ *
+ * Invariants: those of 4_bins. A deferred block or object is marked used, and is on the list of its
+ * size. An object is used, or deferred, or its bit is set in its run's word or, if the run is in use,
+ * in its class. A run that has free objects is in use or in the ring of its class, any other in none.
  *
  * Cost: malloc and free take constant time. A call that has to grow linear memory, which takes an engine
- * up to 75 microseconds, first releases what is deferred, and that is bounded so as to take less.
+ * up to 75 microseconds, first releases all that is deferred, and that is bounded so as to take less.
  *
  * When to choose it: always, if in doubt.
  */
 #define BINS_WITHOUT_CONTRACT
 #include "4_bins.c"
 
-/* The payload of a deferred block. */
-struct deferred {
-  struct deferred *next;
-};
+#ifdef __OPTIMIZE_SIZE__
+#define RUNS 0
+#else
+#define RUNS 1
+#endif
 
-/* Small blocks have less than SIZES units of ALIGNMENT. */
-#define SIZES 33
-#define LARGEST_SMALL ((SIZES - 1) * ALIGNMENT - WORD)
-
-/* Above that, blocks of up to MEDIUM_SIZES more units are medium. */
-#define MEDIUM_SIZES 96
-#define MEDIUM (SIZES * ALIGNMENT)
-#define LARGE (MEDIUM + MEDIUM_SIZES * ALIGNMENT)
+/* Blocks of less than CLASSES units of ALIGNMENT have a class. */
+#define CLASSES 129
+#define LARGE (CLASSES * ALIGNMENT)
+#define LARGEST_SMALL (LARGE - ALIGNMENT - WORD)
 
 /* A quick list has room for this part of the heap, but for LEAST_ROOM blocks and no more than MOST_ROOM. */
 #define ROOM_PART 512
 #define LEAST_ROOM 4
 #define MOST_ROOM 64
 
-/* At most this part of the heap is in medium blocks that are deferred, and at most so many bytes: to
- * release them all takes no longer than to grow linear memory. */
-#define DEFERRED_PART 32
-#define MOST_DEFERRED ((size_t)256 << 10)
+/* Blocks of less than RUN_CLASSES units come in runs, after so many that were allocated one by one. */
+#define RUN_CLASSES 33
+#define POPULAR 32
 
-/* So many deferred blocks are released when memory is short. */
+/* The first run of a size has LEAST_OBJECTS. After ALIKE runs the next have twice as many, until they have
+ * MOST_OBJECTS. */
+#define LEAST_OBJECTS 8
+#define ALIKE 2
+#define MOST_OBJECTS 32
+
+/* So many runs may be wholly free: to dissolve them takes no longer than to grow linear memory. */
+#define MOST_WHOLE 256
+
+/* So many deferred blocks are released, or runs looked at, when memory is short. */
 #define RELEASED 16
 
-static struct {
-  struct deferred *list[SIZES]; /* by size in units; there are none below MINIMUM_BLOCK */
-  uint8_t room[SIZES];          /* how many more blocks free may put on the list */
-} quick;
+/*
+ * The payload of the block that is a run. The block is marked internal. The objects follow:
+ *
+ *      |<--- RUN_HEADER --->|<- size ->|<- size ->|
+ *      +------+-------------+----------+----------+- - - -+----------+------+
+ *      | head | struct run  | object 0 | object 1 |       | the last | rest |
+ *      +------+-------------+----------+----------+- - - -+----------+------+
+ *
+ * The word's low half has a bit for each object, which is set if it is free. Its high half counts down
+ * to the moment when the run needs attention: one step per object that is freed. So free can do both by
+ * one addition, and has one test for whatever may be the matter:
+ *
+ *      the run                                  its high half
+ *      has only used objects, and is in no ring     1, and is put into the ring
+ *      is in the ring                               the number of used objects, and is wholly free
+ *      is in use                                    never reaches 0
+ */
+struct run {
+  uint64_t word;
+  struct run *next, *previous; /* in the ring */
+  uint16_t size;               /* of an object, head included */
+  uint16_t objects;            /* their number */
+};
 
-static struct {
-  struct deferred *list[MEDIUM_SIZES]; /* by size in units above MEDIUM */
-  size_t bytes;                        /* in all of them */
-  uint32_t oldest;                     /* the list that was shortened last */
-} medium;
+#define RUN_HEADER                                                                                 \
+  ALIGN_UP(WORD + 2 * sizeof(struct run *) + sizeof(uint64_t) + 2 * sizeof(uint16_t))
+#define COUNT(objects) ((uint64_t)(objects) << 32)
+#define IN_USE COUNT(2 * MOST_OBJECTS)
 
-/* The list that is next to be shortened when memory is short: a quick list, or one of medium blocks. */
+/*
+ * The head of an object. Its flags tell it from a block's, and its size is in the same place:
+ *
+ *      bit   31                16 15      11 10            3 2   0       (wasm32)
+ *            +-------------------+----------+---------------+-----+
+ *            | distance from run | number   | size          | SPU |
+ *            +-------------------+----------+---------------+-----+
+ *                                                            110
+ */
+#define NUMBER_SHIFT (sizeof(size_t) == 8 ? 12 : 11)
+#define DISTANCE_SHIFT (NUMBER_SHIFT + 5)
+#define OBJECT_SIZE (((size_t)1 << NUMBER_SHIFT) - ALIGNMENT)
+
+_Static_assert(MOST_OBJECTS == LEAST_OBJECTS << 2 && MOST_OBJECTS == 1 << 5, "numbers fit");
+_Static_assert((RUN_CLASSES - 1) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
+
+/* The payload of a deferred block or object. */
+struct deferred {
+  struct deferred *next;
+};
+
+/* Aligned so that the address is the size, shifted. */
+static struct size_class {
+  _Alignas(8 * WORD) struct deferred *quick; /* the quick list */
+  uint32_t free;    /* bit i is set if object i of the run in use is free, and malloc's to take */
+  char *objects;    /* the payload of that run's first object, or NULL */
+  struct run *runs; /* a ring of other runs that have free objects, or NULL */
+  uint8_t room;     /* so many more blocks may be put on the quick list */
+  uint8_t most;     /* and so many when it is empty */
+  uint8_t waiting;  /* so many blocks were allocated one by one since a run was last tried */
+  uint8_t made;     /* so many runs were made; counted as far as it matters */
+} classes[CLASSES]; /* by size in units; there are no blocks below MINIMUM_BLOCK */
+
+/* So many runs are in rings and wholly free. */
+static uint32_t whole_runs;
+
+/* The class that is to release something when memory is short. */
 static uint32_t candidate;
 
-/* Releases up to `count` blocks of a list, and says how many. */
-RARE static size_t release_deferred(struct deferred **list, size_t count) {
+static inline struct size_class *class_of(size_t size) {
+  return &classes[size / ALIGNMENT];
+}
+
+static inline bool is_object(const struct block *block) {
+  return RUNS && block->head & SPECIAL;
+}
+
+static inline struct run *object_run(const struct block *object) {
+  return (struct run *)((char *)object - (object->head >> DISTANCE_SHIFT));
+}
+
+static inline uint32_t object_number(const struct block *object) {
+  return object->head >> NUMBER_SHIFT & (MOST_OBJECTS - 1);
+}
+
+static inline struct run *run_in_use(const struct size_class *class) {
+  return class->objects ? (struct run *)(class->objects - RUN_HEADER) : NULL;
+}
+
+static inline uint32_t free_objects(const struct run *run) {
+  return (uint32_t)run->word;
+}
+
+static inline bool is_whole(const struct run *run) {
+  return run->word < COUNT(1);
+}
+
+/* ---- rings ---- */
+
+/* Puts a run at the end of its ring. */
+NOT_INLINED static void link_run(struct size_class *class, struct run *run) {
+  struct run *first = class->runs;
+  if (!first)
+    class->runs = first = run->previous = run;
+  struct run *last = first->previous;
+  run->next = first;
+  run->previous = last;
+  first->previous = run;
+  last->next = run;
+}
+
+NOT_INLINED static void unlink_run(struct size_class *class, struct run *run) {
+  struct run *next = run->next;
+  struct run *previous = run->previous;
+  previous->next = next;
+  next->previous = previous;
+  if (class->runs == run)
+    class->runs = next == run ? NULL : next;
+  if (is_whole(run))
+    --whole_runs;
+}
+
+/* Puts the run in use, if there is one, into the ring. */
+static void retire_run(struct size_class *class) {
+  struct run *run = run_in_use(class);
+  if (!run)
+    return;
+  uint32_t free = class->free | free_objects(run);
+  class->free = 0;
+  class->objects = NULL;
+  run->word = COUNT(1);
+  if (free) {
+    run->word = free | COUNT(run->objects - (uint32_t)__builtin_popcount(free));
+    if (is_whole(run))
+      ++whole_runs;
+    link_run(class, run);
+  }
+}
+
+/* ---- the life of a run ---- */
+
+/* Makes blocks of the objects of a run, which is in no ring: used ones, and of each row of free ones and
+ * of the header a free one. */
+RARE static void dissolve(struct run *run) {
+  struct block *row = payload_block(run);
+  struct block *end = block_next(row);
+  struct block *block = block_at(row, RUN_HEADER);
+  uint32_t objects = run->objects;
+  uint32_t free = free_objects(run);
+  size_t size = run->size;
+  for (uint32_t number = 0; number < objects; ++number, free >>= 1) {
+    struct block *next = number + 1 == objects ? end : block_at(block, size);
+    if (!(free & 1)) {
+      block->head = (size_t)((char *)next - (char *)block) | USED | PREVIOUS_USED;
+      if (row != block)
+        release_block(row, (size_t)((char *)block - (char *)row));
+      row = next; /* an object's head has PREVIOUS_USED set */
+    }
+    block = next;
+  }
+  if (row != end)
+    release_block(row, (size_t)((char *)end - (char *)row));
+}
+
+/* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
+ * the blocks should rather be allocated one by one. */
+static inline struct block *find_for_run(size_t size, uint32_t *objects) {
+  for (;;) {
+    size_t run_size = RUN_HEADER + *objects * size;
+    struct block *block = find_free(run_size);
+    if (block)
+      return block;
+    if (*objects == LEAST_OBJECTS) {
+      /* The rest, which is too small, is to be used last. */
+      block = find_free(size);
+      return (block && block != rest.block) || free_list_reclaim(false) ? NULL
+                                                                        : find_elsewhere(run_size);
+    }
+    *objects /= 2;
+  }
+}
+
+/* Makes a run of free objects, if the size is popular and there is memory for one. */
+RARE static struct run *make_run(struct size_class *class, size_t size) {
+  if (++class->waiting < POPULAR)
+    return NULL;
+  class->waiting = 0;
+  uint32_t objects = (uint32_t)LEAST_OBJECTS << class->made / ALIKE;
+  struct block *block = find_for_run(size, &objects);
+  if (!block)
+    return NULL;
+  class->waiting = POPULAR - 1; /* the next one may follow at once */
+  if (class->made < 2 * ALIKE)
+    ++class->made;
+
+  /* Before a free block there is no other, and P is set. */
+  block->head = cut_free(block, RUN_HEADER + objects * size) | SPECIAL | PREVIOUS_USED;
+  struct run *run = block_payload(block);
+  size_t distance = RUN_HEADER - WORD;
+  for (uint32_t number = 0; number < objects; ++number, distance += size)
+    ((struct block *)((char *)run + distance))->head = distance << DISTANCE_SHIFT |
+                                                       (size_t)number << NUMBER_SHIFT | size |
+                                                       SPECIAL | PREVIOUS_USED;
+  run->size = (uint16_t)size;
+  run->objects = (uint16_t)objects;
+  run->word = UINT32_MAX >> (MOST_OBJECTS - objects);
+  return run;
+}
+
+/* Gives malloc free objects, which it has run out of, and the quick list, which is empty, new room. Says
+ * whether there are objects. */
+static inline bool refill(struct size_class *class, size_t size) {
+  if (!class->room) {
+    size_t room = (size_t)(heap.end - heap.first) / ROOM_PART / size;
+    class->room = class->most = (uint8_t)(room < LEAST_ROOM  ? LEAST_ROOM
+                                          : room > MOST_ROOM ? MOST_ROOM
+                                                             : room);
+  }
+  if (!RUNS || size >= RUN_CLASSES * ALIGNMENT)
+    return false;
+  struct run *run = run_in_use(class);
+  if (!run || !free_objects(run)) {
+    if (run)
+      run->word = COUNT(1);
+    class->objects = NULL;
+    run = class->runs;
+    if (run)
+      unlink_run(class, run);
+    else if (!(run = make_run(class, size)))
+      return false;
+    class->objects = (char *)run + RUN_HEADER;
+  }
+  class->free = free_objects(run);
+  run->word = IN_USE;
+  return true;
+}
+
+/* Looks after a run whose count has reached 0. The ring's first are the ones that have free objects since
+ * the shortest time: most of theirs are used, and are likely to stay together. */
+NOT_INLINED static void attend(struct run *run) {
+  struct size_class *class = class_of(run->size);
+  uint32_t free = free_objects(run);
+  if ((free & (free - 1)) == 0) { /* a single one */
+    run->word |= COUNT(run->objects - 1);
+    link_run(class, run);
+    class->runs = run;
+  } else if (++whole_runs > MOST_WHOLE) {
+    unlink_run(class, run);
+    dissolve(run);
+  } else if (class->runs == run) {
+    class->runs = run->next;
+  }
+}
+KEEP_APART(attend);
+
+static inline void free_object(struct block *object) {
+  struct run *run = object_run(object);
+  uint64_t word = (run->word | (uint32_t)1 << object_number(object)) - COUNT(1);
+  run->word = word;
+  if (word < COUNT(1))
+    attend(run);
+}
+
+/* ---- when memory is short ---- */
+
+static void release(struct block *block) {
+  if (is_object(block))
+    free_object(block);
+  else
+    release_block(block, block_size(block));
+}
+
+/* Releases up to `count` blocks of a quick list, and says how many. */
+RARE static size_t release_quick(struct size_class *class, size_t count) {
   size_t released = 0;
-  for (struct deferred *block; released < count && (block = *list); ++released) {
-    *list = block->next;
-    struct block *used = payload_block(block);
-    size_t size = block_size(used);
-    if (size >= MEDIUM)
-      medium.bytes -= size;
-    release_block(used, size);
+  for (struct deferred *deferred; released < count && (deferred = class->quick); ++released) {
+    class->quick = deferred->next;
+    release(payload_block(deferred));
   }
   return released;
 }
 
-/* Releases up to `count` deferred blocks, and says whether there were any. */
-RARE static bool release_some(size_t count) {
+/* Looks at up to `count` runs of a class, the last of the ring first, and dissolves those of which at least
+ * 1 / share is free. Says how many. */
+RARE static size_t dissolve_runs(struct size_class *class, size_t count, uint32_t share) {
+  size_t dissolved = 0;
+  retire_run(class);
+  for (size_t looked = 0; class->runs && looked < count; ++looked) {
+    struct run *run = class->runs->previous;
+    if ((uint32_t)__builtin_popcount(free_objects(run)) * share >= run->objects) {
+      unlink_run(class, run);
+      dissolve(run);
+      ++dissolved;
+      class->waiting = class->made = 0;
+    } else {
+      class->runs = run;
+    }
+  }
+  return dissolved;
+}
+
+/* Releases up to `count` deferred blocks and runs, and says whether there were any. Goes on in the class
+ * where it ended the last time. */
+RARE static bool release_some(size_t count, uint32_t share) {
   size_t left = count;
-  for (uint32_t lists = 0; left && lists < SIZES + MEDIUM_SIZES; ++lists) {
-    candidate = candidate ? candidate - 1 : SIZES + MEDIUM_SIZES - 1;
-    left -= release_deferred(
-        candidate < SIZES ? &quick.list[candidate] : &medium.list[candidate - SIZES], left);
+  for (uint32_t visited = 0; visited < CLASSES; ++visited) {
+    struct size_class *class = &classes[candidate];
+    if (class->quick || class->objects || class->runs) {
+      left -= release_quick(class, left);
+      if (RUNS)
+        left -= dissolve_runs(class, left, share);
+      if (!left)
+        break;
+    }
+    candidate = candidate ? candidate - 1 : CLASSES - 1;
   }
   return left < count;
 }
 
 static bool free_list_reclaim(bool all) {
-  return release_some(all ? SIZE_MAX : RELEASED);
+  return all ? release_some(SIZE_MAX, MOST_OBJECTS) : release_some(RELEASED, 2);
 }
-
-/* Gives the quick list for blocks of `size` bytes, which is empty, new room. (With a division: kept out
- * of malloc's way.) */
-RARE static void renew(uint8_t *room, size_t size) {
-  size_t blocks = (size_t)(heap.end - heap.first) / ROOM_PART / size;
-  *room = (uint8_t)(blocks < LEAST_ROOM ? LEAST_ROOM : blocks > MOST_ROOM ? MOST_ROOM : blocks);
-}
-KEEP_APART(renew);
 
 /* ---- the contract ---- */
 
-/* malloc, where the quick list has nothing. */
+/* malloc, where neither the quick list nor the run in use has anything. */
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
-  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  if (bytes <= LARGEST_SMALL) {
-    uint8_t *room = &quick.room[size / ALIGNMENT];
-    if (!*room)
-      renew(room, size);
-  } else if (bytes > MAXIMUM_REQUEST) {
+  if (bytes > MAXIMUM_REQUEST)
     return NULL;
-  } else if (size < LARGE) {
-    struct deferred **list = &medium.list[(size - MEDIUM) / ALIGNMENT];
-    struct deferred *block = *list;
-    if (block) {
-      *list = block->next;
-      medium.bytes -= size;
-      return block;
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  if (size < LARGE) {
+    struct size_class *class = class_of(size);
+    if (refill(class, size)) {
+      uint32_t free = class->free;
+      class->free = free & (free - 1);
+      return class->objects + (size_t)__builtin_ctz(free) * size;
     }
   }
-  return allocate_block(size);
+  struct block *block = find_free(size);
+  if (!block)
+    return allocate_elsewhere(size);
+  return use_block(block, block == rest.block ? cut_rest(size) : cut_listed(block, size));
 }
 KEEP_APART(allocate_slowly);
 
 static inline void *heap_allocate(size_t bytes) {
   if (bytes <= LARGEST_SMALL) {
     size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-    struct deferred **list = &quick.list[size / ALIGNMENT];
-    struct deferred *block = *list;
-    if (block) {
-      *list = block->next;
-      return block;
+    struct size_class *class = class_of(size);
+    struct deferred *deferred = class->quick;
+    if (deferred) {
+      class->quick = deferred->next;
+      return deferred;
+    }
+    uint32_t free = class->free;
+    if (RUNS && free) {
+      class->room = class->most;
+      class->free = free & (free - 1);
+      return class->objects + (size_t)__builtin_ctz(free) * size;
     }
   }
   return allocate_slowly(bytes);
 }
 
-/* Defers the release of a medium block. If too much of the heap is deferred already it is released, and
- * some others with it, of sizes that may be out of use. */
-NOT_INLINED static void defer_medium(struct block *block, size_t size) {
-  size_t bytes = medium.bytes + size;
-  if (bytes > (size_t)(heap.end - heap.first) / DEFERRED_PART || bytes > MOST_DEFERRED) {
-    medium.oldest = (medium.oldest + 1) % MEDIUM_SIZES;
-    release_deferred(&medium.list[medium.oldest], 2);
-    release_block(block, size);
-    return;
-  }
-  medium.bytes = bytes;
-  struct deferred **list = &medium.list[(size - MEDIUM) / ALIGNMENT];
-  struct deferred *deferred = block_payload(block);
-  deferred->next = *list;
-  *list = deferred;
+/* Puts a freed block or object on its quick list, if that has room, and says whether it has. */
+static inline bool defer(struct size_class *class, struct deferred *payload) {
+  if (!class->room)
+    return false;
+  --class->room;
+  payload->next = class->quick;
+  class->quick = payload;
+  return true;
 }
-KEEP_APART(defer_medium);
 
+/* Written so that an object, the most frequent, has the fewest tests to pass. */
 static inline void heap_release(void *payload) {
   struct block *block = payload_block(payload);
-  size_t size = block_size(block);
-  if (size < LARGE && (size >= MEDIUM || previous_is_used(block))) {
-    if (size >= MEDIUM) {
-      defer_medium(block, size);
-      return;
-    }
-    uint8_t *room = &quick.room[size / ALIGNMENT];
-    struct deferred **list = &quick.list[size / ALIGNMENT];
-    if (*room) {
-      --*room;
-      struct deferred *deferred = payload;
-      deferred->next = *list;
-      *list = deferred;
-      return;
-    }
-    if (*list)
-      release_deferred(list, RELEASED / 2);
+  size_t head = block->head;
+  if (is_object(block)) {
+    if (!defer(class_of(head & OBJECT_SIZE), payload))
+      free_object(block);
+    return;
   }
-  release_block_here(block, size);
+  size_t size = head & ~(size_t)FLAGS;
+  if (size < LARGE && head & PREVIOUS_USED && defer(class_of(size), payload))
+    return;
+  release_block(block, size);
 }
 
 static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  /* A program that aligns blocks does so again and again: the next deferred one may lie right. */
-  if (bytes <= LARGE - ALIGNMENT - WORD) {
-    size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-    struct deferred *block =
-        size < MEDIUM ? quick.list[size / ALIGNMENT] : medium.list[(size - MEDIUM) / ALIGNMENT];
-    if (block && ((size_t)block & (alignment - 1)) == 0)
-      return heap_allocate(bytes);
-  }
   return tags_allocate_aligned(alignment, bytes, surplus);
 }
 
 static size_t heap_payload_size(const void *payload) {
-  return tags_payload_size(payload);
+  struct block *block = payload_block(payload);
+  return (is_object(block) ? block->head & OBJECT_SIZE : block_size(block)) - WORD;
 }
 
+/* Releases a block if it is deferred, and says whether it was. */
+RARE static bool release_if_deferred(struct block *block) {
+  if (is_object(block) || block->head >= LARGE)
+    return false;
+  struct deferred **link = &class_of(block_size(block))->quick;
+  while (*link && *link != block_payload(block))
+    link = &(*link)->next;
+  if (!*link)
+    return false;
+  *link = (*link)->next;
+  release_block(block, block_size(block));
+  return true;
+}
+
+/* Where the block behind is in the way, it may only be deferred. */
 static bool heap_resize(void *payload, size_t bytes, void **surplus) {
-  return tags_resize(payload, bytes, surplus);
+  struct block *block = payload_block(payload);
+  if (is_object(block))
+    return bytes <= heap_payload_size(payload);
+  while (!tags_resize(payload, bytes, surplus))
+    if (!release_if_deferred(block_next(block)))
+      return false;
+  return true;
 }
 
 static bool heap_trim(size_t keep) {
-  release_some(SIZE_MAX);
+  free_list_reclaim(true);
   return tags_trim(keep);
 }
 
-/* The walk and the check look at the heap as it is when nothing is deferred. */
+/* ---- the walk and the check ---- */
+
+static void show_object(struct wasmalloc_block *walk, const struct run *run, uint32_t number) {
+  const struct size_class *class = class_of(run->size);
+  uint32_t free = free_objects(run) | (run == run_in_use(class) ? class->free : 0);
+  walk->address = (char *)run + RUN_HEADER + (size_t)number * run->size;
+  walk->size = run->size - WORD;
+  walk->state = free >> number & 1 ? WASMALLOC_FREE : WASMALLOC_USED;
+}
+
+/* The walk looks at the heap as it is when nothing is deferred. In place of a run it shows the objects. */
 static bool heap_next_block(struct wasmalloc_block *walk) {
-  if (!walk->address)
-    release_some(SIZE_MAX);
-  return block_walk(walk);
+  if (!walk->address) {
+    free_list_reclaim(true);
+  } else if (block_state(payload_block(walk->address)) == WASMALLOC_INTERNAL) {
+    struct block *object = payload_block(walk->address);
+    struct run *run = object_run(object);
+    uint32_t number = object_number(object) + 1;
+    if (number < run->objects) {
+      show_object(walk, run, number);
+      return true;
+    }
+    walk->address = run;
+  }
+  if (!block_walk(walk))
+    return false;
+  if (walk->state == WASMALLOC_INTERNAL)
+    show_object(walk, walk->address, 0);
+  return true;
+}
+
+/* Checks a run, and adds 1 to *linked if it should be in the ring of its class. */
+static bool run_is_sound(const struct run *run, uint32_t *linked) {
+  const struct size_class *class = class_of(run->size);
+  uint32_t free = free_objects(run);
+  uint32_t count = (uint32_t)(run->word >> 32);
+  const struct block *object = (const struct block *)((const char *)run + RUN_HEADER - WORD);
+  for (uint32_t number = 0; number < run->objects; ++number) {
+    if (!is_object(object) || object_run(object) != run || object_number(object) != number ||
+        (object->head & OBJECT_SIZE) != run->size)
+      return false;
+    object = (const struct block *)((const char *)object + run->size);
+  }
+  if (run == run_in_use(class))
+    return (class->free & free) == 0 && count > MOST_OBJECTS;
+  *linked += free != 0;
+  return count == (free ? run->objects - (uint32_t)__builtin_popcount(free) : 1);
+}
+
+/* Checks a quick list and a ring, and takes the number of its runs from *linked. NULL or what is broken. */
+static const void *class_check(const struct size_class *class, uint32_t *linked) {
+  size_t size = (size_t)(class - classes) * ALIGNMENT;
+  uint32_t deferred_blocks = 0;
+  for (struct deferred *deferred = class->quick; deferred; deferred = deferred->next) {
+    struct block *block = payload_block(deferred);
+    /* What was the last object of a run that was dissolved may be a little larger. */
+    size_t surplus = heap_payload_size(deferred) + WORD - size;
+    if (block_is_free(block) || surplus >= MINIMUM_BLOCK || ++deferred_blocks > MOST_ROOM)
+      return deferred;
+  }
+  const struct run *run = class->runs;
+  if (run)
+    do {
+      if (run->size != size || run->next->previous != run || !free_objects(run))
+        return run;
+      --*linked;
+      run = run->next;
+    } while (run != class->runs);
+  return NULL;
 }
 
 static const void *heap_check(void) {
-  release_some(SIZE_MAX);
-  return tags_check();
+  const void *broken = tags_check();
+  if (broken || !heap.first)
+    return broken;
+  uint32_t linked = 0;
+  for (struct block *block = (struct block *)heap.first; block != heap_end_block();
+       block = block_next(block))
+    if (block_state(block) == WASMALLOC_INTERNAL && !run_is_sound(block_payload(block), &linked))
+      return block_payload(block);
+  for (uint32_t index = 0; index < CLASSES && !broken; ++index)
+    broken = class_check(&classes[index], &linked);
+  return broken || linked == 0 ? broken : (const void *)-1;
 }

@@ -157,12 +157,11 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
  * peak memory is the more precious.
  */
 SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size, bool comfortable) {
-  size_t room = memory_room() & ~(ALIGNMENT - 1);
-  size_t wish = comfortable ? ALIGN_UP((size_t)(heap.end - heap.first) / 32 + 128) : 0;
-  if (comfortable && wish + ALIGNMENT > room)
-    wish = room > ALIGNMENT ? room - ALIGNMENT : 0;
-  if (more < wish) {
-    more = wish;
+  size_t room = memory_room();
+  size_t wish = (size_t)(heap.end - heap.first) / 32 + 128;
+  wish = (wish < room ? wish : room) & ~(ALIGNMENT - 1);
+  if (comfortable && wish > more + ALIGNMENT) {
+    more = wish - ALIGNMENT;
     if (size < more)
       size = more;
   }

@@ -205,17 +205,20 @@ static struct block *find_free(size_t size) {
 /* The same, where there is none without memory that was put aside, or new memory. So that no call takes
  * long only some of what was put aside is reclaimed, and as long as there is more the heap grows by no
  * more than it must. But where linear memory itself would have to grow, which takes longer than all
- * that and is for good, everything is reclaimed first. */
+ * that and is for good, some more is reclaimed until there is a block, or nothing is left. */
 RARE static struct block *find_elsewhere(size_t size) {
-  bool all = memory_room() < size - rest.size + 2 * ALIGNMENT;
-  bool reclaimed = free_list_reclaim(all);
-  struct block *block = reclaimed ? find_free(size) : NULL;
+  bool must_grow = memory_room() < size - rest.size + 2 * ALIGNMENT;
+  struct block *block;
+  bool reclaimed;
+  do {
+    reclaimed = free_list_reclaim(false);
+    block = reclaimed ? find_free(size) : NULL;
+  } while (must_grow && reclaimed && !block);
   if (block)
     return block;
-  if (grow_rest(size, all || !reclaimed))
+  if (grow_rest(size, !reclaimed))
     return rest.block;
-  /* After somebody else's sbrk() more is needed than was foreseen. */
-  return !all && free_list_reclaim(true) ? find_free(size) : NULL;
+  return free_list_reclaim(true) ? find_free(size) : NULL;
 }
 
 /* Makes `size` bytes at `block`, which have been cut off, a used block. */
