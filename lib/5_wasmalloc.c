@@ -553,6 +553,7 @@ static bool heap_next_block(struct wasmalloc_block *walk) {
 static bool run_is_sound(const struct run *run, uint32_t *linked) {
   const struct size_class *class = class_of(run->size);
   uint32_t free = free_objects(run);
+  uint32_t freed = (uint32_t)__builtin_popcount(free);
   uint32_t count = (uint32_t)(run->word >> 32);
   const struct block *object = (const struct block *)((const char *)run + RUN_HEADER - WORD);
   for (uint32_t number = 0; number < run->objects; ++number) {
@@ -562,9 +563,9 @@ static bool run_is_sound(const struct run *run, uint32_t *linked) {
     object = (const struct block *)((const char *)object + run->size);
   }
   if (run == run_in_use(class))
-    return (class->free & free) == 0 && count > MOST_OBJECTS;
+    return (class->free & free) == 0 && count == (IN_USE >> 32) - freed;
   *linked += free != 0;
-  return count == (free ? run->objects - (uint32_t)__builtin_popcount(free) : 1);
+  return count == (free ? run->objects - freed : 1);
 }
 
 /* Checks a quick list and a ring, and takes the number of its runs from *linked. NULL or what is broken. */

@@ -50,6 +50,9 @@ struct free_block {
 
 #define MINIMUM_BLOCK (4 * WORD)
 
+/* What most programs align to that align blocks at all. */
+#define CACHE_LINE 64
+
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
  * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
  * head of `block` is written afterwards. */
@@ -342,6 +345,9 @@ SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t byt
   if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
     return NULL;
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  /* So that behind the block another one may be as aligned, with no gap between. */
+  if (alignment <= CACHE_LINE)
+    size = (size + alignment - 1) & ~(alignment - 1);
   /* A block of the size itself may do, if it is where it should be; a larger one always does. */
   size_t sufficient = size + alignment + MINIMUM_BLOCK;
   struct block *block = find_free(size);
