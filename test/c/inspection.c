@@ -250,16 +250,16 @@ TEST(statistics_peak, "peak_size is the largest heap_size that there was") {
   CHECK(after.peak_size == peak, "%zu, was %zu", after.peak_size, peak);
 }
 
-TEST(check_finds_damage, "wasmalloc_check finds an overwritten block head") {
-  enum { SIZE = 3000, BLOCKS = 8 };
-  unsigned char *block[BLOCKS];
-  for (int i = 0; i < BLOCKS; i++) {
-    block[i] = malloc(SIZE);
-    CHECK(block[i], "malloc(%d)", SIZE);
+/* Overwrites what lies between two blocks, which is at least a head. */
+static void damage_heads(size_t size, size_t count) {
+  static unsigned char *block[200];
+  for (size_t i = 0; i < count; i++) {
+    block[i] = malloc(size);
+    CHECK(block[i], "malloc(%zu)", size);
   }
   CHECK(heap_is_sound(), "before");
   int damaged = 0;
-  for (int i = 0; i + 1 < BLOCKS; i++) {
+  for (size_t i = 0; i + 1 < count; i++) {
     unsigned char *end = block[i] + malloc_usable_size(block[i]);
     if (block[i + 1] < end || block[i + 1] - end > 64) {
       continue;
@@ -274,9 +274,52 @@ TEST(check_finds_damage, "wasmalloc_check finds an overwritten block head") {
     CHECK(heap_is_sound(), "after the repair");
     damaged += length > 0;
   }
-  CHECK(damaged > 0, "no two of %d blocks were neighbours", BLOCKS);
-  for (int i = 0; i < BLOCKS; i++) {
+  CHECK(damaged > 0, "no two of %zu blocks were neighbours", count);
+  for (size_t i = 0; i < count; i++) {
     free(block[i]);
+  }
+}
+
+TEST(check_finds_damage, "wasmalloc_check finds an overwritten block head") {
+  damage_heads(3000, 8);
+}
+
+TEST(check_finds_damage_among_many,
+     "wasmalloc_check finds it among many blocks of one small size") {
+  damage_heads(20, 200);
+}
+
+TEST(survivors, "what is freed between survivors serves blocks of another size") {
+  SKIP_IF(test_options.never_frees, "never frees");
+  enum { SMALL = 6400, SURVIVES = 64, OTHERS = 1600 };
+  static void *small[SMALL];
+  static void *other[OTHERS];
+  struct wasmalloc_statistics before;
+  struct wasmalloc_statistics after;
+  for (size_t i = 0; i < SMALL; i++) {
+    small[i] = malloc(24);
+    CHECK(small[i], "malloc(24)");
+  }
+  wasmalloc_statistics(&before);
+  for (size_t i = 0; i < SMALL; i++) {
+    if (i % SURVIVES) {
+      free(small[i]);
+    }
+  }
+  /* A gap is 63 * 32 bytes long and has room for 19 blocks: 1900 in all. */
+  for (size_t i = 0; i < OTHERS; i++) {
+    other[i] = malloc(96);
+    CHECK(other[i], "malloc(96)");
+  }
+  CHECK(heap_is_sound(), "with %d survivors", SMALL / SURVIVES);
+  wasmalloc_statistics(&after);
+  CHECK(after.heap_size <= before.heap_size + before.heap_size / 64, "%zu bytes, %zu before",
+        after.heap_size, before.heap_size);
+  for (size_t i = 0; i < SMALL; i += SURVIVES) {
+    free(small[i]);
+  }
+  for (size_t i = 0; i < OTHERS; i++) {
+    free(other[i]);
   }
 }
 
