@@ -45,7 +45,7 @@
  *   - Few runs are wholly free and wait for use. The others are dissolved.
  *   - A block behind a free one is not deferred: to merge the two is worth more.
  *
- * A program that is optimized for size (-Os, -Oz) gets the quick lists, but no runs.
+ * Compiled for size, as for a program that is linked with -Oz, it has quick lists but no runs.
  *
  * Invariants: those of 4_bins. A deferred block or object is marked used, and is on the list of its
  * size. An object is used, or deferred, or its bit is set in its run's word or, if the run is in use,
@@ -339,8 +339,6 @@ NOT_INLINED static void attend(struct run *run) {
   } else if (++whole_runs > MOST_WHOLE) {
     unlink_run(class, run);
     dissolve(run);
-  } else if (class->runs == run) {
-    class->runs = run->next;
   }
 }
 KEEP_APART(attend);
@@ -557,8 +555,10 @@ static bool run_is_sound(const struct run *run, uint32_t *linked) {
   uint32_t count = (uint32_t)(run->word >> 32);
   const struct block *object = (const struct block *)((const char *)run + RUN_HEADER - WORD);
   for (uint32_t number = 0; number < run->objects; ++number) {
-    if (!is_object(object) || object_run(object) != run || object_number(object) != number ||
-        (object->head & OBJECT_SIZE) != run->size)
+    /* Not by object_run(): who knows where the head of a broken one leads. */
+    size_t distance = (size_t)((const char *)object - (const char *)run);
+    if (!is_object(object) || object->head >> DISTANCE_SHIFT != distance ||
+        object_number(object) != number || (object->head & OBJECT_SIZE) != run->size)
       return false;
     object = (const struct block *)((const char *)object + run->size);
   }

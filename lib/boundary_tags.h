@@ -53,6 +53,10 @@ struct free_block {
 /* What most programs align to that align blocks at all. */
 #define CACHE_LINE 64
 
+/* So often some memory is reclaimed before linear memory grows for a block of `size` bytes. All in all that
+ * takes a fraction of the time that growing takes, and of what the program will do with a large block. */
+#define RECLAIM_ROUNDS(size) (16 + (size) / 1024)
+
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
  * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
  * head of `block` is written afterwards. */
@@ -207,16 +211,16 @@ static struct block *find_free(size_t size) {
 
 /* The same, where there is none without memory that was put aside, or new memory. So that no call takes
  * long only some of what was put aside is reclaimed, and as long as there is more the heap grows by no
- * more than it must. But where linear memory itself would have to grow, which takes longer than all
- * that and is for good, some more is reclaimed until there is a block, or nothing is left. */
+ * more than it must. But where linear memory itself would have to grow, which takes longer and is for
+ * good, more is reclaimed; and all of it where it cannot grow. */
 RARE static struct block *find_elsewhere(size_t size) {
-  bool must_grow = memory_room() < size - rest.size + 2 * ALIGNMENT;
+  size_t rounds = memory_room() < size - rest.size + 2 * ALIGNMENT ? RECLAIM_ROUNDS(size) : 1;
   struct block *block;
   bool reclaimed;
   do {
     reclaimed = free_list_reclaim(false);
     block = reclaimed ? find_free(size) : NULL;
-  } while (must_grow && reclaimed && !block);
+  } while (reclaimed && !block && --rounds);
   if (block)
     return block;
   if (grow_rest(size, !reclaimed))
