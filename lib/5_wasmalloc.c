@@ -39,8 +39,9 @@
  * Nothing is deferred without bound, and no call waits long:
  *
  *   - Where no free block is large enough some deferred blocks are released and some runs dissolved. As
- *     long as others are left the heap grows by no more than it must, and linear memory grows only
- *     when none are (boundary_tags.h, find_elsewhere). That keeps the heap as small as that of 4_bins.
+ *     long as others are left the heap grows by no more than it must, and before linear memory grows
+ *     this is tried several times (boundary_tags.h, find_elsewhere). That keeps the heap about as small
+ *     as that of 4_bins.
  *   - A run is made of memory that is free anyway, unless there is none for even one block.
  *   - Few runs are wholly free and wait for use. The others are dissolved.
  *   - A block behind a free one is not deferred: to merge the two is worth more.
@@ -51,8 +52,8 @@
  * size. An object is used, or deferred, or its bit is set in its run's word or, if the run is in use,
  * in its class. A run that has free objects is in use or in the ring of its class, any other in none.
  *
- * Cost: malloc and free take constant time. A call that has to grow linear memory, which takes an engine
- * up to 75 microseconds, first releases all that is deferred, and that is bounded so as to take less.
+ * Cost: malloc and free take constant time. A call that would have to grow linear memory, which takes an
+ * engine up to 75 microseconds, first spends a part of that on releasing what is deferred.
  *
  * When to choose it: always, if in doubt.
  */
