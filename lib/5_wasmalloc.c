@@ -414,6 +414,13 @@ static bool free_list_reclaim(bool all) {
 
 /* ---- the contract ---- */
 
+/* The first free object of the run in use, of which there is one. */
+static inline void *take_object(struct size_class *class, size_t size) {
+  uint32_t free = class->free;
+  class->free = free & (free - 1);
+  return class->objects + (size_t)__builtin_ctz(free) * size;
+}
+
 /* malloc, where neither the quick list nor the run in use has anything. */
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
@@ -421,16 +428,13 @@ NOT_INLINED static void *allocate_slowly(size_t bytes) {
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   if (size < LARGE) {
     struct size_class *class = class_of(size);
-    if (refill(class, size)) {
-      uint32_t free = class->free;
-      class->free = free & (free - 1);
-      return class->objects + (size_t)__builtin_ctz(free) * size;
-    }
+    if (refill(class, size))
+      return take_object(class, size);
   }
   struct block *block = find_free(size);
   if (!block)
     return allocate_elsewhere(size);
-  return use_block(block, block == rest.block ? cut_rest(size) : cut_listed(block, size));
+  return use_block(block, cut_free(block, size));
 }
 KEEP_APART(allocate_slowly);
 
@@ -443,11 +447,9 @@ static inline void *heap_allocate(size_t bytes) {
       class->quick = deferred->next;
       return deferred;
     }
-    uint32_t free = class->free;
-    if (RUNS && free) {
+    if (RUNS && class->free) {
       class->room = class->most;
-      class->free = free & (free - 1);
-      return class->objects + (size_t)__builtin_ctz(free) * size;
+      return take_object(class, size);
     }
   }
   return allocate_slowly(bytes);
