@@ -64,7 +64,8 @@ static inline struct free_block *free_list_find(size_t size) {
 
 static const void *free_list_check(size_t *listed) {
   for (struct free_block *block = list.next; block != &list; block = block->next, ++*listed)
-    if (!block_is_free((struct block *)block) || block->next->previous != block)
+    if (!block_is_free((struct block *)block) ||
+        (block->next != &list && !block_may_be_at(block->next)) || block->next->previous != block)
       return block_payload((struct block *)block);
   return NULL;
 }

@@ -48,6 +48,8 @@
 #define MAP_BITS 64
 #define MAP_WORDS ((BINS + MAP_BITS - 1) / MAP_BITS)
 
+_Static_assert(BINS % MAP_BITS != 0,
+               "behind the last bin's bit there is one more, which is never set");
 _Static_assert(LINEAR == 1 << LOG_LINEAR && STEPS == 1 << LOG_STEPS, "the logarithms fit");
 _Static_assert((size_t)1 << LOG_MAXIMUM_UNITS == SIZE_MAX / ALIGNMENT + 1, "every size has a bin");
 
@@ -144,8 +146,7 @@ static inline struct free_block *free_list_find(size_t size) {
     struct free_block *block = bins.bin[bin];
     if (block && block->head >= size)
       return block;
-    if (++bin == BINS)
-      return NULL;
+    ++bin; /* there may be none, but it has a bit */
   }
   uint32_t word = bin / MAP_BITS;
   uint64_t bits = bins.map[word] >> bin % MAP_BITS << bin % MAP_BITS;
@@ -168,12 +169,13 @@ static const void *free_list_check(size_t *listed) {
     uint32_t word = bin / MAP_BITS;
     bool mapped = bins.map[word] >> bin % MAP_BITS & 1;
     bool summarized = bins.summary >> word & 1;
+    /* Uncovered: only a fault of the allocator itself makes its variables wrong. */
     if (mapped != (bins.bin[bin] != NULL) || (mapped && !summarized))
       return (void *)-1;
     struct free_block *previous = NULL;
     for (struct free_block *block = bins.bin[bin]; block; block = block->next, ++*listed) {
       if (!block_is_free((struct block *)block) || block->previous != previous ||
-          bin_of(block->head) != bin)
+          bin_of(block->head) != bin || (block->next && !block_may_be_at(block->next)))
         return block_payload((struct block *)block);
       previous = block;
     }

@@ -77,9 +77,10 @@ struct block {
 };
 
 static struct {
-  char *first;      /* the first block, or NULL before the first growth */
-  char *end;        /* the address after the end's head; aligned */
-  size_t peak_size; /* the largest that the heap was before it was trimmed */
+  char *first; /* the first block, or NULL before the first growth */
+  char *end;   /* the address after the end's head; aligned */
+  size_t
+      peak_size; /* the largest that the heap was before it was trimmed, foreign blocks not counted */
 } heap;
 
 static inline size_t block_size(const struct block *block) {
@@ -88,6 +89,10 @@ static inline size_t block_size(const struct block *block) {
 
 static inline bool block_is_free(const struct block *block) {
   return (block->head & (USED | SPECIAL)) == 0;
+}
+
+static inline bool block_is_foreign(const struct block *block) {
+  return (block->head & (USED | SPECIAL)) == (USED | SPECIAL);
 }
 
 static inline void *block_payload(struct block *block) {
@@ -168,12 +173,25 @@ SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size,
   return heap_extend_exactly(more, size);
 }
 
+/* The size of the heap, foreign blocks not counted. */
+SOMETIMES_UNUSED static size_t heap_own_size(void) {
+  if (!heap.first)
+    return 0;
+  size_t size = (size_t)(heap.end - heap.first);
+  struct block *end = heap_end_block();
+  for (struct block *block = (struct block *)heap.first; block != end; block = block_next(block))
+    if (block_is_foreign(block))
+      size -= block_size(block) - WORD;
+  return size;
+}
+
 /*
  * Lowers the end of the heap by `bytes`, the tail of the last block, which is free and keeps the
- * rest, if the heap's end is the break. The last block's own head is the caller's to mend.
+ * rest, if the heap's end is the break. The last block's own head is the caller's to mend. Takes time in
+ * proportion to the number of blocks.
  */
 SOMETIMES_UNUSED static bool heap_shrink(size_t bytes) {
-  size_t size = (size_t)(heap.end - heap.first);
+  size_t size = heap_own_size();
   if (!memory_withdraw(heap.end, bytes))
     return false;
   if (size > heap.peak_size)
@@ -200,6 +218,17 @@ static bool block_walk(struct wasmalloc_block *walk) {
   walk->size = block_size(block) - WORD;
   walk->state = block_state(block);
   return true;
+}
+
+/* Whether a payload, or a block, could begin at the address: a check follows no link that leads elsewhere.
+ * Counted in integers, for the address may be any. */
+SOMETIMES_UNUSED static bool payload_may_be_at(uintptr_t address) {
+  return address - WORD >= (uintptr_t)heap.first &&
+         address - WORD < (uintptr_t)heap.end - ALIGNMENT && address % ALIGNMENT == 0;
+}
+
+SOMETIMES_UNUSED static bool block_may_be_at(const void *address) {
+  return payload_may_be_at((uintptr_t)address + WORD);
 }
 
 /*

@@ -11,7 +11,6 @@
 static void inspect(struct wasmalloc_statistics *statistics) {
   struct wasmalloc_block block = {0};
   *statistics = (struct wasmalloc_statistics){0};
-  size_t foreign_size = 0;
   while (heap_next_block(&block)) {
     switch (block.state) {
     case WASMALLOC_FREE:
@@ -24,17 +23,13 @@ static void inspect(struct wasmalloc_statistics *statistics) {
       ++statistics->used_blocks;
       statistics->used_size += block.size;
       break;
-    case WASMALLOC_FOREIGN:
-      foreign_size += block.size;
-      break;
     default:
       break;
     }
   }
-  size_t size = (size_t)(heap.end - heap.first);
-  size_t peak = size > heap.peak_size ? size : heap.peak_size;
-  statistics->heap_size = size - foreign_size;
-  statistics->peak_size = peak - foreign_size;
+  size_t size = heap_own_size();
+  statistics->heap_size = size;
+  statistics->peak_size = size > heap.peak_size ? size : heap.peak_size;
   statistics->overhead_size = statistics->heap_size - statistics->used_size - statistics->free_size;
 }
 

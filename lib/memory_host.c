@@ -45,14 +45,16 @@ static void lock_memory(void) {
   pthread_mutex_lock(&memory.mutex);
   if (memory.base)
     return;
-  void *range = mmap(NULL, MEMORY_HOST_RESERVED, PROT_READ | PROT_WRITE,
+  /* Twice as much, so that the base can be a multiple of what is reserved: then an allocator, which only
+   * looks at an address's low bits, does the same in every run. */
+  void *range = mmap(NULL, 2 * MEMORY_HOST_RESERVED, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (range == MAP_FAILED) {
     perror("wasmalloc: cannot reserve the simulated linear memory");
     abort();
   }
-  memory.base = range;
-  ASAN_POISON_MEMORY_REGION(range, MEMORY_HOST_RESERVED);
+  memory.base = (char *)range + (-(uintptr_t)range & (MEMORY_HOST_RESERVED - 1));
+  ASAN_POISON_MEMORY_REGION(memory.base, MEMORY_HOST_RESERVED);
 }
 
 static void unlock_memory(void) {
@@ -151,4 +153,14 @@ size_t memory_host_growths(void) {
 
 size_t memory_host_size(void) {
   return memory.size;
+}
+
+void *memory_host_reset(void) {
+  lock_memory();
+  set_break(0);
+  memory.size = PAGE;
+  memory.growths = 0;
+  memory.allowed_growths = SIZE_MAX;
+  unlock_memory();
+  return memory.base;
 }

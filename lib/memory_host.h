@@ -21,6 +21,11 @@ size_t memory_host_growths(void);
 /* Size of linear memory in bytes, a multiple of 64 KiB. */
 size_t memory_host_size(void);
 
+/* Takes all memory back, and returns its lowest address: linear memory has a single page again, none of it
+ * handed out, and may grow. For a test that has made its allocator forget its heap as well. The bytes stay
+ * as they were. */
+void *memory_host_reset(void);
+
 /* The program's sbrk() and brk(), as memory_wasm.c has them. */
 void *wasmalloc_sbrk(intptr_t increment);
 int wasmalloc_brk(void *address);

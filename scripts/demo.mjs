@@ -35,7 +35,7 @@ const LINK = [
 
 const HELP = `Usage: npm run demo [-- --rounds N] [-- --json]
 
-Compiles SQLite, links it with each allocator, runs the same work in each, N times in turn (5 unless
+Compiles SQLite, links it with each allocator, runs the same work in each, N times in turn (9 unless
 told), checks that all give the same answers, and prints a table: the shortest time, and how far the
 longest is above it; peak linear memory; size of the WebAssembly file.`;
 
@@ -130,7 +130,7 @@ function print(rows) {
 async function main() {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '5' },
+      rounds: { type: 'string', default: '9' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
     },

@@ -1,9 +1,8 @@
 /*
  * Random operations against a model of what the heap must hold.
  *
- * The model knows every live block, its size and what was written to it. A bitmap with a bit for
- * every 8 bytes of memory says who owns them, so that a block that overlaps another is found at
- * once. The seed on the command line makes a run that failed happen again.
+ * The model knows every live block, its size and what was written to it, and who owns which memory
+ * (model.h). The seed on the command line makes a run that failed happen again.
  */
 #define _GNU_SOURCE
 #include <stdio.h>
@@ -12,7 +11,7 @@
 #include "names.h"
 #include "testing.h"
 
-enum { BLOCKS = 3000, BATCH = 1000, GRAIN = 8 };
+enum { BLOCKS = 3000, BATCH = 1000 };
 
 /* What a run is made of: the weight of each operation, and the sizes. */
 struct profile {
@@ -37,35 +36,12 @@ static size_t live_bytes;
 
 static uint64_t state; /* of the random numbers */
 
-/* ---- who owns what ---- */
-
-enum { OWNED_BYTES = 320 << 20 };
-static uint32_t owned[OWNED_BYTES / GRAIN / 32];
-static uintptr_t lowest; /* the address of the first bit */
-
-/* Marks memory as owned or not; false if part of it was so already. */
-static bool own(const void *memory, size_t size, bool owns) {
-  size_t first = ((uintptr_t)memory - lowest) / GRAIN;
-  size_t last = ((uintptr_t)memory - lowest + size + GRAIN - 1) / GRAIN;
-  if ((uintptr_t)memory < lowest || last > OWNED_BYTES / GRAIN) {
-    test_failed(__FILE__, __LINE__, "the address is in the heap", "%p, %zu bytes", memory, size);
-    return false;
-  }
-  for (size_t grain = first; grain < last;) {
-    uint32_t bits = ~(uint32_t)0 << grain % 32;
-    size_t word = grain / 32;
-    grain = (word + 1) * 32;
-    if (grain > last) {
-      bits &= ~(uint32_t)0 >> (grain - last);
-    }
-    if ((owned[word] & bits) != (owns ? 0 : bits)) {
-      test_failed(__FILE__, __LINE__, "no overlap", "%zu bytes at %p overlap another block", size,
-                  memory);
-      return false;
-    }
-    owned[word] ^= bits;
-  }
-  return true;
+/* Tells the model who owns the memory, and says whether that can be. */
+static bool owns(const void *memory, size_t size, bool taken) {
+  const char *fault = own(memory, size, taken);
+  if (fault)
+    test_failed(__FILE__, __LINE__, "no overlap", "%zu bytes at %p: %s", size, memory, fault);
+  return !fault;
 }
 
 /* ---- the operations ---- */
@@ -102,8 +78,7 @@ static bool adopt(size_t i, void *address, size_t size, size_t alignment) {
     test_failed(__FILE__, __LINE__, "alignment", "%p is not aligned to %zu", address, alignment);
     return false;
   }
-  /* A block of no bytes has an address of its own all the same. */
-  if (!own(address, size ? size : 1, true)) {
+  if (!owns(address, size, true)) {
     return false;
   }
   live[i].address = address;
@@ -166,13 +141,13 @@ static bool reallocate(const struct profile *profile) {
     return contents_hold(i, old, live[i].address) && refused(profile, size);
   }
   live_bytes -= old;
-  return contents_hold(i, old < size ? old : size, block) &&
-         own(live[i].address, old ? old : 1, false) && adopt(i, block, size, _Alignof(max_align_t));
+  return contents_hold(i, old < size ? old : size, block) && owns(live[i].address, old, false) &&
+         adopt(i, block, size, _Alignof(max_align_t));
 }
 
 static bool release(size_t i) {
   if (!contents_hold(i, live[i].size, live[i].address) ||
-      !own(live[i].address, live[i].size ? live[i].size : 1, false)) {
+      !owns(live[i].address, live[i].size, false)) {
     return false;
   }
   free(live[i].address);
@@ -185,7 +160,7 @@ static bool release(size_t i) {
 static bool take_by_sbrk(const struct profile *profile) {
   size_t size = 1 + random_below(&state, 200);
   void *memory = sbrk((intptr_t)size);
-  return memory == (void *)-1 ? refused(profile, size) : own(memory, size, true);
+  return memory == (void *)-1 ? refused(profile, size) : owns(memory, size, true);
 }
 
 static bool operate(const struct profile *profile) {
@@ -217,9 +192,10 @@ static void run(const struct profile *wanted, size_t operations) {
   state = test_options.seed;
   live_count = 0;
   live_bytes = 0;
-  memset(owned, 0, sizeof owned);
 #ifdef TEST_NATIVE
-  lowest = (uintptr_t)sbrk(0) - memory_host_size();
+  disown_all((uintptr_t)sbrk(0) - memory_host_size());
+#else
+  disown_all(0);
 #endif
   for (size_t i = 0; i < operations; i++) {
     CHECK(operate(&profile), "operation %zu", i);

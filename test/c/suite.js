@@ -11,6 +11,7 @@ export const sources = fileURLToPath(new URL('.', import.meta.url));
 /** The suite's files in the order in which they run: those that use up all memory are last. */
 export const files = [
   'testing.c',
+  'model.c',
   'library.c',
   'limits.c',
   'inspection.c',

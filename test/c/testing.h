@@ -24,6 +24,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model.h"
+
 struct test {
   const char *file;
   const char *description;
@@ -78,20 +80,6 @@ struct test_options {
   size_t maximum;    /* --maximum=N: where linear memory ends, if the tests may rely on it */
 };
 extern struct test_options test_options;
-
-/* A generator of random numbers with its state in the caller's hands. */
-uint64_t random_next(uint64_t *state);
-size_t random_below(uint64_t *state, size_t bound);
-
-/*
- * Writes a pattern that depends on the seed into a block, and checks that the
- * first `kept` bytes of it are still there. In a large block that is the
- * beginning, the end and a word in every 256 bytes, to save time.
- */
-void fill(void *block, size_t size, uint64_t seed);
-bool holds(const void *block, size_t size, size_t kept, uint64_t seed);
-
-bool is_aligned(const void *block, size_t alignment);
 
 /* The number of blocks in use, and whether the heap is sound; 0 and true for other allocators. */
 size_t used_blocks(void);

@@ -1,0 +1,130 @@
+// The fuzzer's fixed part: the same calls every time. For more, npm run fuzz.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { onPath } from '../../scripts/emscripten.mjs';
+import { allocators, findNode24, project, queued, run, temporaryFolder } from '../support/emcc.js';
+import { buildFuzzer, buildModule, traitsOf } from './build.mjs';
+import { unpackCorpus } from './corpus.mjs';
+import { measureCoverage } from './coverage.mjs';
+import { findMutants, mutantsOf } from './mutate.mjs';
+
+const MILLION = 1_000_000;
+
+/** So much of lib/ must the stored corpus reach, in per cent of the branches. */
+const COVERED = 98;
+
+const missing = ['cc', 'objcopy'].filter((tool) => !onPath(tool));
+const advice = `needs ${missing.join(' and ')} on PATH: install gcc and binutils`;
+
+describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () {
+  this.timeout(1_200_000);
+  if (missing.length > 0) {
+    it(advice);
+    return;
+  }
+  const folder = temporaryFolder();
+  const names = allocators.map(({ name }) => name);
+
+  /** What a job consists of is done one by one: the job has its place in the queue already. */
+  const oneByOne = () => {
+    let last = Promise.resolve();
+    return (job) => (last = last.then(job));
+  };
+
+  /** Asked for before the first test runs, so that all processors have work. */
+  const jobs = new Map();
+  const define = (title, job) => {
+    it(title, async function () {
+      const result = await jobs.get(title);
+      if (result) this.test.title += `: ${result}`;
+    });
+    return { title, job };
+  };
+  const defined = [];
+  before('start', () => {
+    for (const { title, job } of defined) jobs.set(title, queued(job));
+  });
+
+  /** So many calls by a native fuzzer. */
+  const native = (allocator, kind, calls, words) => async () => {
+    const program = await buildFuzzer({ allocator, kind, words, folder });
+    const args = [`--calls=${calls}`, ...traitsOf(allocator)];
+    const { stdout } = await run(program, args, { timeout: 900_000 });
+    assert.ok(Number.parseInt(stdout) >= calls, stdout);
+    return '';
+  };
+
+  /** So many calls by a module. */
+  const module = (allocator, calls, { words = false, flags = [], node }) => {
+    const own = path.join(folder, ['module', ...flags].join(''));
+    return async () => {
+      const file = await buildModule({ allocator, words, flags, folder: own });
+      const script = path.join(project, 'test', 'fuzz', 'wasm.mjs');
+      const args = [script, file, `${calls}`, ...traitsOf(allocator)];
+      const { stdout } = await run(node?.() ?? process.execPath, args, { timeout: 600_000 });
+      assert.ok(Number.parseInt(stdout) >= calls, stdout);
+      return '';
+    };
+  };
+
+  for (const name of names) {
+    describe(name, () => {
+      const add = (title, job) => defined.push(define(`${title} (${name})`, job));
+      add('20 million calls', native(name, 'fast', 20 * MILLION, false));
+      add('1 million calls with sanitizers', native(name, 'sanitized', MILLION, false));
+      add('2 million calls of the word interface', native(name, 'fast', 2 * MILLION, true));
+      add('1 million calls in WebAssembly', module(name, MILLION, {}));
+      add(
+        'half a million calls of the word interface in WebAssembly',
+        module(name, MILLION / 2, { words: true }),
+      );
+      add(
+        'half a million calls in wasm64',
+        module(name, MILLION / 2, { flags: ['-sMEMORY64'], node: findNode24 }),
+      );
+      add('the stored corpus with sanitizers', async () => {
+        let inputs = 0;
+        for (const words of [false, true]) {
+          const program = await buildFuzzer({ allocator: name, kind: 'sanitized', words, folder });
+          const label = words ? `${name}-words` : name;
+          const files = unpackCorpus(label, path.join(folder, 'inputs', label));
+          await run(program, [...traitsOf(name), ...files]);
+          inputs += files.length;
+        }
+        return `${inputs} inputs`;
+      });
+      add('every planted bug is found', async () => {
+        const rows = await findMutants({
+          allocators: [name],
+          folder: path.join(folder, 'mutants', name),
+          start: oneByOne(),
+        });
+        const missed = rows.filter(({ calls }) => calls === null);
+        assert.deepEqual(missed, []);
+        assert.ok(mutantsOf(name).length >= 12);
+        return `${rows.length} bugs`;
+      });
+    });
+  }
+
+  describe('coverage', () => {
+    if (!onPath('gcov')) {
+      it('coverage needs gcov on PATH: install gcc');
+      return;
+    }
+    defined.push(
+      define(`the stored corpus reaches ${COVERED} % of the branches of lib/`, async () => {
+        const result = await measureCoverage({
+          allocators: names,
+          folder: path.join(folder, 'coverage'),
+          start: oneByOne(),
+        });
+        const percent = (100 * result.covered) / result.total;
+        assert.ok(percent >= COVERED, `${percent} %\n${result.text}`);
+        const unexplained = result.missing.filter(({ explained }) => !explained);
+        assert.deepEqual(unexplained, []);
+        return `${percent.toFixed(1)} %`;
+      }),
+    );
+  });
+});

@@ -1,0 +1,432 @@
+// Small bugs, planted on purpose: each is a change of one place in lib/, of the kind that a programmer
+// makes. The fuzzer has to find every one (npm run fuzz -- --mutants).
+//
+// { file, bug, from, to }: in the copy of `file` the text `from`, which it has once, becomes `to`.
+// A mutant counts for each allocator that is made of the file, but those in `not`, where it changes nothing.
+
+/** Which files each allocator is made of. */
+export const FILES = {
+  minimal: ['c_interface.c', 'block.h', '1_minimal.c'],
+  linked: ['c_interface.c', 'block.h', '2_linked.c'],
+  doubly: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '3_doubly.c'],
+  bins: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '4_bins.c'],
+  wasmalloc: ['c_interface.c', 'block.h', 'boundary_tags.h', '4_bins.c', '5_wasmalloc.c'],
+};
+
+const inFile = (file, mutants) =>
+  mutants.map(([bug, from, to, not = []]) => ({ file, bug, from, to, not }));
+
+export const MUTANTS = [
+  ...inFile('c_interface.c', [
+    ['calloc does not zero', 'payload ? memset(payload, 0, bytes) : NULL', 'payload'],
+    [
+      'calloc leaves the last byte',
+      'memset(payload, 0, bytes)',
+      'memset(payload, 0, bytes - !!bytes)',
+    ],
+    [
+      'calloc forgets that a product may overflow',
+      'if (__builtin_mul_overflow(count, size, &bytes))\n    return fail(ENOMEM);\n  void *payload',
+      'bytes = count * size;\n  void *payload',
+    ],
+    [
+      'reallocarray forgets that a product may overflow',
+      'if (__builtin_mul_overflow(count, size, &bytes))\n    return fail(ENOMEM);\n  return',
+      'bytes = count * size;\n  return',
+    ],
+    [
+      'malloc does not set errno',
+      'return payload ? payload : fail(ENOMEM);\n}\nPUBLISH(malloc)',
+      'return payload;\n}\nPUBLISH(malloc)',
+    ],
+    ['realloc copies too little', 'old < bytes ? old : bytes', '(old < bytes ? old : bytes) / 2'],
+    [
+      'realloc frees the old block although it has no new one',
+      'if (moved) {\n    memcpy(moved',
+      'if (!moved)\n    FUNCTION(free)(payload);\n  if (moved) {\n    memcpy(moved',
+      ['minimal'],
+    ],
+    [
+      'realloc keeps the old block when it has moved it',
+      '    FUNCTION(free)(payload);\n  }\n  return moved;',
+      '  }\n  return moved;',
+      ['minimal'],
+    ],
+    [
+      'realloc loses what is left over',
+      '  if (surplus)\n    FUNCTION(free)(surplus);\n  if (resized)',
+      '  if (resized)',
+      ['minimal'],
+    ],
+    [
+      'memalign takes the power of two below',
+      'while (power < alignment)',
+      'while (power * 2 <= alignment)',
+    ],
+    ['posix_memalign takes any alignment', 'alignment % sizeof(void *) != 0', 'alignment == 0'],
+    ['posix_memalign sets errno', 'errno = old_errno;', '(void)old_errno;'],
+    [
+      'posix_memalign stores a NULL',
+      '  if (!payload)\n    return ENOMEM;\n  *result = payload;\n  return 0;',
+      '  *result = payload;\n  return payload ? 0 : ENOMEM;',
+    ],
+    [
+      'aligned_alloc takes any alignment',
+      'return is_power_of_two(alignment) ? allocate_aligned(alignment, bytes) : fail(EINVAL);',
+      'return allocate_aligned(alignment, bytes);',
+    ],
+    [
+      'pvalloc does not fill the page',
+      '(bytes + PAGE_SIZE_OF_SYSTEM - 1) & ~(PAGE_SIZE_OF_SYSTEM - 1)',
+      'bytes',
+    ],
+    [
+      'free changes errno',
+      '  heap_release(payload);\n',
+      '  heap_release(payload);\n  errno = 0;\n',
+    ],
+  ]),
+  ...inFile('block.h', [
+    ['a block is a word too small', 'ALIGN_UP(bytes + WORD)', 'ALIGN_UP(bytes)'],
+    [
+      "the heap's end is not marked",
+      'heap_end_block()->head = USED | PREVIOUS_USED;\n  return block;',
+      'return block;',
+    ],
+    [
+      'foreign memory counts as a used block',
+      '|= (size_t)((char *)block - (char *)end) | SPECIAL | USED',
+      '|= (size_t)((char *)block - (char *)end) | USED',
+    ],
+    [
+      'new memory elsewhere is taken for more of the old',
+      'if (start == heap.end) {',
+      'if (heap.first) {',
+    ],
+    [
+      'a new part has no room for its end',
+      'memory_extend(heap.end, more, size + ALIGNMENT)',
+      'memory_extend(heap.end, more, size)',
+    ],
+    ['a trimmed heap forgets its peak', 'heap.peak_size = size;', '(void)size;', ['minimal']],
+  ]),
+  ...inFile('1_minimal.c', [
+    [
+      'the largest request is not limited',
+      'if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size',
+      'size_t size',
+    ],
+    [
+      'an aligned block is as large as the stretch',
+      'block->head = lost->head - skipped;',
+      'block->head = lost->head;',
+    ],
+    [
+      'an aligned block is not aligned',
+      'size_t skipped = -(size_t)payload & (alignment - 1);',
+      'size_t skipped = -(size_t)payload & (alignment / 2 - 1);',
+    ],
+    [
+      'a block grows by a byte',
+      'return bytes <= heap_payload_size(payload);',
+      'return bytes <= heap_payload_size(payload) + 1;',
+    ],
+    [
+      'the head counts as payload',
+      'block_size(payload_block(payload)) - WORD',
+      'block_size(payload_block(payload))',
+    ],
+  ]),
+  ...inFile('2_linked.c', [
+    [
+      'a block is not merged with the next',
+      'if (next && touches(block, next)) {',
+      'if (next && !block->head && touches(block, next)) {',
+    ],
+    [
+      'a block is not merged with the previous',
+      'if (previous && touches(previous, block)) {',
+      'if (previous && !block->head && touches(previous, block)) {',
+    ],
+    ['merging forgets the next link', '    next = next->next;\n', ''],
+    [
+      'the list is in no order',
+      'while (*link && (const void *)*link < address)',
+      'while (*link && (const void *)*link > address)',
+    ],
+    [
+      'the remainder is as large as the block',
+      'rest->head = remainder;',
+      'rest->head = block->head;',
+    ],
+    ['the block keeps the remainder', '    block->head = size;\n  } else {', '  } else {'],
+    [
+      'a block that is a little too small will do',
+      'if ((*link)->head >= size)',
+      'if ((*link)->head + ALIGNMENT >= size)',
+    ],
+    [
+      'a remainder of nothing',
+      'if (remainder >= LINKED_MINIMUM_REMAINDER) {',
+      'if (remainder + ALIGNMENT >= LINKED_MINIMUM_REMAINDER) {',
+    ],
+
+    [
+      'what is skipped before an aligned block is lost',
+      '    insert((struct free_block *)block, skipped);\n',
+      '',
+    ],
+    [
+      'a block grows over the one behind',
+      'size_t behind = block_is_free(as_block(next)) ? next->head : 0;',
+      'size_t behind = block_size(as_block(next));',
+    ],
+    ['shrinking keeps the size', '    block->head -= old - size;\n', ''],
+    ['trim leaves the block in the list', '    *link = NULL;\n', '    last->head = 0;\n'],
+    ['trim gives back more than there is', 'last->head - ALIGN_UP(keep)', 'last->head - keep'],
+  ]),
+  ...inFile('boundary_tags.h', [
+    ['the tag is not written', '  *previous_tag(block_at(block, size)) = size;\n', ''],
+    [
+      'a block is not merged with the previous',
+      'if (!previous_is_used(block)) {',
+      'if (!previous_is_used(block) && size > 64) {',
+    ],
+    [
+      'a block is not merged with the next',
+      'if (block_is_free(next)) {\n    size_t next_size',
+      'if (block_is_free(next) && size > 64) {\n    size_t next_size',
+    ],
+    [
+      'merging with the rest leaves the previous listed',
+      '    if (listed_size)\n      free_list_remove((struct free_block *)listed);\n    set_rest',
+      '    set_rest',
+    ],
+    [
+      'the block behind is not told',
+      '    next->head &= ~(size_t)PREVIOUS_USED;\n  }\n  list_block',
+      '  }\n  list_block',
+    ],
+    [
+      'both neighbours are merged, the next stays listed',
+      '      free_list_remove((struct free_block *)next);\n',
+      '',
+    ],
+    [
+      'a remainder too small for a block',
+      '  if (available - size < MINIMUM_BLOCK) {\n    free_list_remove',
+      '  if (available - size < WORD) {\n    free_list_remove',
+    ],
+    [
+      'a block taken whole: the next is not told',
+      '    block_at(block, available)->head |= PREVIOUS_USED;\n',
+      '',
+    ],
+    [
+      'the rest keeps a piece that is no block',
+      'if (rest.size - size < MINIMUM_BLOCK)',
+      'if (rest.size - size < WORD)',
+    ],
+    [
+      'the old rest is lost where a new part begins',
+      '    list_block(rest.block, rest.size, NULL, 0);\n    end->head',
+      '    end->head',
+    ],
+    ['a surplus too small for a block', 'if (surplus < MINIMUM_BLOCK)', 'if (surplus < WORD)'],
+    ['cutting a surplus off keeps the size', '  block->head -= surplus;\n', ''],
+    [
+      'a block grows over a free one that is too small',
+      '|| block_size(next) < more)',
+      '|| block_size(next) + ALIGNMENT < more)',
+    ],
+    [
+      'a block grows over a used one',
+      'if (!block_is_free(next) || block_size(next) < more)',
+      'if (block_size(next) < more)',
+    ],
+    [
+      'what is skipped has no room for a block',
+      'if (skipped && skipped < MINIMUM_BLOCK)',
+      'if (skipped && skipped < WORD)',
+    ],
+    [
+      'an aligned block reaches beyond the stretch',
+      'if (available - size < skipped)',
+      'if (available < size)',
+    ],
+    [
+      'trimming forgets the new end',
+      '  heap_end_block()->head = USED | PREVIOUS_USED;\n  set_rest',
+      '  set_rest',
+    ],
+    [
+      'trim keeps a piece that is no block',
+      'if (kept && kept < MINIMUM_BLOCK)',
+      'if (kept && kept < WORD)',
+    ],
+    [
+      'the largest request is not limited',
+      'if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  return allocate_block',
+      'return allocate_block',
+      ['wasmalloc'],
+    ],
+  ]),
+  ...inFile('3_doubly.c', [
+    ['removing leaves the backward link', '  block->next->previous = block->previous;\n', ''],
+    ['removing leaves the forward link', '  block->previous->next = block->next;\n', ''],
+    ['a block that moves in the list loses its place', 'old_size ? old->previous : &list', '&list'],
+    [
+      'a block that is too small will do',
+      'if (block->head >= size && (best',
+      'if (block->head + ALIGNMENT >= size && (best',
+    ],
+  ]),
+  ...inFile('4_bins.c', [
+    [
+      'an empty bin keeps its bit',
+      '    bins.map[bin / MAP_BITS] &= ~((uint64_t)1 << bin % MAP_BITS);\n',
+      '    (void)bin;\n',
+    ],
+    [
+      'a bin with blocks has no bit',
+      'bins.map[bin / MAP_BITS] |= (uint64_t)1 << bin % MAP_BITS;',
+      'bins.map[bin / MAP_BITS] |= (uint64_t)(bin % 8 != 7) << bin % MAP_BITS;',
+    ],
+    [
+      'the summary is not told',
+      'bins.summary |= (uint32_t)1 << bin / MAP_BITS;',
+      'bins.summary |= (uint32_t)(bin < MAP_BITS);',
+    ],
+    [
+      'the first block keeps its backward link',
+      '    next->previous = NULL;\n',
+      '    (void)next->previous;\n',
+    ],
+    [
+      'removing leaves the backward link',
+      '  previous->next = next;\n  if (next)\n    next->previous = previous;\n}',
+      '  previous->next = next;\n}',
+    ],
+    [
+      'removing leaves the forward link',
+      '  previous->next = next;\n  if (next)\n    next->previous = previous;\n}',
+      '  if (next)\n    next->previous = previous;\n}',
+    ],
+    [
+      'a block that moves in its bin is not linked by the next',
+      '      if (next)\n        next->previous = block;\n',
+      '',
+    ],
+    ['a block that changes its bin stays in the old one', '    remove_from(old_bin, old);\n', ''],
+    [
+      'the first of a bin will do whatever its size',
+      'if (block && block->head >= size)',
+      'if (block)',
+    ],
+    ['the search begins a bin too low', '    ++bin; /* there', '    /* there'],
+    [
+      'a word of the map is searched from its beginning',
+      'bins.map[word] >> bin % MAP_BITS << bin % MAP_BITS',
+      'bins.map[word]',
+    ],
+    ['bins of different sizes overlap', '<< LOG_STEPS) + step;', '<< (LOG_STEPS - 1)) + step;'],
+    [
+      'a block at hand is taken from the bin of a smaller size',
+      'struct free_block *block = bins.bin[units];\n  remove_first((uint32_t)units, block->next);',
+      'struct free_block *block = bins.bin[units - (units > 4 && bins.bin[units - 1])];\n  remove_first((uint32_t)units, block->next);',
+      ['wasmalloc'],
+    ],
+  ]),
+  ...inFile('5_wasmalloc.c', [
+    [
+      'the object number is that of the neighbour',
+      '(uint32_t)1 << object_number(object)',
+      '(uint32_t)1 << (object_number(object) ^ 1)',
+    ],
+    [
+      'an object is handed out twice',
+      '  class->free = free & (free - 1);\n',
+      '  class->free = free & (free - 1) & ~(uint32_t)2;\n  if (free & 2)\n    class->free |= 2;\n',
+    ],
+    [
+      'a used object counts as free when its run is dissolved',
+      'if (!(free & 1)) {',
+      'if (!(free & 1) && number != 3) {',
+    ],
+    [
+      'dissolving forgets the last row',
+      '  if (row != end)\n    release_block(row, (size_t)((char *)end - (char *)row));\n}',
+      '}',
+    ],
+    [
+      'dissolving gives back a row twice as long',
+      'release_block(row, (size_t)((char *)block - (char *)row));\n      row = next',
+      'release_block(row, (size_t)((char *)next - (char *)row));\n      row = next',
+    ],
+    [
+      'the run in use loses what malloc took over',
+      'uint32_t free = class->free | free_objects(run);',
+      'uint32_t free = free_objects(run);',
+    ],
+    [
+      'a retired run is whole and not counted',
+      '    if (is_whole(run))\n      ++whole_runs;\n    link_run',
+      '    link_run',
+    ],
+    [
+      'a ring keeps a run that has left it',
+      '  previous->next = next;\n  next->previous = previous;\n  if (class->runs',
+      '  if (class->runs',
+    ],
+    [
+      'the first of a ring is not moved on',
+      'class->runs = next == run ? NULL : next;',
+      'class->runs = next == run ? NULL : run;',
+    ],
+    [
+      'the header of a run is a word too short',
+      'for (uint32_t number = 0; number < objects; ++number, distance += size)\n    ((struct',
+      'for (uint32_t number = 0; number < objects - 1; ++number, distance += size)\n    ((struct',
+    ],
+    [
+      'a run has an object too many',
+      'run->objects = (uint16_t)objects;',
+      'run->objects = (uint16_t)(objects + 1);',
+    ],
+    [
+      "the size of a deferred object is its neighbour's class",
+      'if (!defer(class_of(head & OBJECT_SIZE), payload))',
+      'if (!defer(class_of((head & OBJECT_SIZE) + ALIGNMENT), payload))',
+    ],
+    [
+      'a deferred block is released and stays on its list',
+      '  *link = (*link)->next;\n  release_block',
+      '  release_block',
+    ],
+    [
+      'the quick list loses its second block',
+      '      class->quick = deferred->next;\n      return deferred;',
+      '      class->quick = deferred->next ? deferred->next->next : NULL;\n      return deferred;',
+    ],
+    [
+      'an object grows by a word',
+      'return bytes <= heap_payload_size(payload);',
+      'return bytes <= heap_payload_size(payload) + WORD;',
+    ],
+    [
+      'the whole request is not checked',
+      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size = block_size_for',
+      '  size_t size = block_size_for',
+    ],
+    [
+      'a run in use is not told of frees',
+      '  class->free = free_objects(run);\n  run->word = IN_USE;',
+      '  class->free = free_objects(run);',
+    ],
+    [
+      'a full run is put into the ring twice',
+      '    run->word |= COUNT(run->objects - 1);\n    link_run',
+      '    run->word |= COUNT(1);\n    link_run',
+    ],
+  ]),
+];

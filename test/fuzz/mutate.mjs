@@ -1,0 +1,80 @@
+// Plants the bugs of mutants.mjs, one at a time, and lets the fuzzer look for them.
+// Usage: import { findMutants, mutantsOf } from './mutate.mjs';
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { PROJECT } from '../../scripts/emscripten.mjs';
+import { run } from '../../scripts/run.mjs';
+import { buildFuzzer, traitsOf } from './build.mjs';
+import { FILES, MUTANTS } from './mutants.mjs';
+
+/** After so many calls a mutant counts as missed, and after so long as one that hangs, which is found too. */
+const CALLS = 2_000_000;
+const MILLISECONDS = 15_000;
+
+/** The mutants that change an allocator. */
+export const mutantsOf = (allocator) =>
+  MUTANTS.filter(({ file, not }) => FILES[allocator].includes(file) && !not.includes(allocator));
+
+/** A copy of lib/ with the bug in it. */
+function plant({ file, from, to }, folder) {
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(path.join(PROJECT, 'lib'), folder, { recursive: true });
+  const source = readFileSync(path.join(folder, file), 'utf8');
+  const places = source.split(from).length - 1;
+  if (places !== 1) {
+    throw new Error(`mutants.mjs: ${file} has this ${places} times instead of once:\n${from}`);
+  }
+  writeFileSync(
+    path.join(folder, file),
+    source.replace(from, () => to),
+  );
+}
+
+/** How many calls it took to find a mutant, and how it showed itself; null if it was not found. */
+async function look(allocator, mutant, folder) {
+  const lib = path.join(folder, 'lib');
+  plant(mutant, lib);
+  const program = await buildFuzzer({
+    allocator,
+    kind: 'mutant',
+    folder,
+    lib,
+    shared: path.dirname(folder),
+  });
+  try {
+    await run(program, [`--calls=${CALLS}`, ...traitsOf(allocator)], { timeout: MILLISECONDS });
+    return { calls: null, shows: 'not at all' };
+  } catch ({ stderr }) {
+    const calls = Number(/ended by signal \d+ after (\d+) calls/.exec(stderr)?.[1]);
+    const [, fault] = /^fault in call \d+: (.*)/m.exec(stderr) ?? [];
+    const [, signal] = /ended by signal (\d+)/.exec(stderr) ?? [];
+    return { calls, shows: fault ?? (signal === '15' ? 'hangs' : `signal ${signal}`) };
+  }
+}
+
+/**
+ * @param {{ allocators: string[], folder: string, start: <T>(job: () => Promise<T>) => Promise<T>,
+ *   say?: (text: string) => void }} options `folder` is for the programs; `start` begins a job when it is
+ *   its turn; `say` is told of each result
+ * @returns {Promise<{ allocator: string, file: string, bug: string, calls: number | null,
+ *   shows: string }[]>}
+ */
+export async function findMutants({ allocators, folder, start, say = () => {} }) {
+  const jobs = allocators.flatMap((allocator) =>
+    mutantsOf(allocator).map((mutant, i) => ({ allocator, mutant, i })),
+  );
+  return Promise.all(
+    jobs.map(({ allocator, mutant, i }) =>
+      start(async () => {
+        const own = path.join(folder, `${allocator}-${i}`);
+        mkdirSync(own, { recursive: true });
+        const { calls, shows } = await look(allocator, mutant, own);
+        rmSync(own, { recursive: true, force: true });
+        const { file, bug } = mutant;
+        const found = calls === null ? 'MISSED' : `${calls.toLocaleString('en')} calls`;
+        say(`${allocator.padEnd(10)} ${found.padStart(15)}  ${bug} (${file}): ${shows}`);
+        return { allocator, file, bug, calls, shows };
+      }),
+    ),
+  );
+}
