@@ -1,0 +1,1 @@
+/* c_interface.c includes this for the functions that it defines. */
