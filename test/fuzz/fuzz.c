@@ -36,7 +36,8 @@ enum {
 
 static struct live {
   unsigned char *address;
-  size_t size; /* that can be used, which may be more than was asked for; all of it carries a pattern */
+  size_t
+      size; /* that can be used, which may be more than was asked for; all of it carries a pattern */
   uint64_t seed;
 } live[BLOCKS];
 static size_t live_count;
@@ -54,7 +55,7 @@ enum { FREED = 64 };
 static unsigned char *freed_lately[FREED];
 static size_t freed_count;
 
-static uint64_t calls_before; /* fuzz_calls at the beginning of this run */
+static uint64_t calls_before;    /* fuzz_calls at the beginning of this run */
 static uintptr_t lowest_address; /* that the heap can have */
 static bool growth_is_refused;
 static size_t last_size;
@@ -147,8 +148,9 @@ static size_t usable_size(const void *address);
 static void free_block(void *address, size_t choice);
 
 static void expect_contents(const struct live *block, size_t kept, const void *address) {
-  MUST(holds(address, block->size, kept, block->seed), "the contents of the %zu bytes at %p, now at %p",
-       block->size, (void *)block->address, address);
+  MUST(holds(address, block->size, kept, block->seed),
+       "the contents of the %zu bytes at %p, now at %p", block->size, (void *)block->address,
+       address);
 }
 
 static void expect_errno(int expected, const char *name) {
@@ -185,8 +187,8 @@ static void refused(size_t size, size_t alignment, int error, const char *name) 
   size_t enough = size + alignment + 4 * WORD_ALIGNMENT + 64;
   MUST(growth_is_refused || platform_room(true) < enough,
        "%s refuses %zu bytes aligned to %zu, but memory can grow", name, size, alignment);
-  MUST(platform_room(false) < enough, "%s refuses %zu bytes aligned to %zu, but memory is left", name, size,
-       alignment);
+  MUST(platform_room(false) < enough, "%s refuses %zu bytes aligned to %zu, but memory is left",
+       name, size, alignment);
 #ifndef FUZZ_WORDS
   /* The walk may tidy up, which would hide a fault: look only now and then. */
   if (fuzz_calls % 8 == 0 && !fuzz_never_frees) {
@@ -369,8 +371,8 @@ static void allocate_zeroed(void) {
   errno = NOTHING;
   unsigned char *block = calloc(factor, other);
   if (overflows) {
-    MUST(!block && errno == ENOMEM, "calloc(%zu, %zu) gives %p, errno %d", factor, other, (void *)block,
-         errno);
+    MUST(!block && errno == ENOMEM, "calloc(%zu, %zu) gives %p, errno %d", factor, other,
+         (void *)block, errno);
     return;
   }
   for (size_t i = 0; block && i < product; ++i)
@@ -405,7 +407,8 @@ static void allocate_aligned(void) {
   case 4:
     block = aligned_alloc(alignment, size);
     if (!is_power) {
-      MUST(!block && errno == EINVAL, "aligned_alloc(%zu) gives %p, errno %d", alignment, block, errno);
+      MUST(!block && errno == EINVAL, "aligned_alloc(%zu) gives %p, errno %d", alignment, block,
+           errno);
       return;
     }
     answered(block, size, power, errno, "aligned_alloc");
@@ -444,7 +447,8 @@ static void reallocate(size_t i) {
   disown(i);
   ++fuzz_calls;
   errno = NOTHING;
-  void *block = choice % 4 == 0 ? reallocarray(old.address, factor, other) : realloc(old.address, size);
+  void *block =
+      choice % 4 == 0 ? reallocarray(old.address, factor, other) : realloc(old.address, size);
   last_size = size;
   if (block) {
     MUST(!overflows && size <= MAXIMUM_REQUEST, "realloc gives %zu bytes", size);
@@ -492,8 +496,8 @@ static void call_something_else(void) {
   default: {
     void *before = sbrk(0);
     int trimmed = malloc_trim(take8() % 2 ? take8() : take16() * 4);
-    MUST(trimmed == ((char *)sbrk(0) < (char *)before), "malloc_trim: %d, break from %p to %p", trimmed,
-         before, sbrk(0));
+    MUST(trimmed == ((char *)sbrk(0) < (char *)before), "malloc_trim: %d, break from %p to %p",
+         trimmed, before, sbrk(0));
   }
   }
 }
@@ -514,32 +518,35 @@ static void walk(bool at_end) {
          "the walk goes from %p, %zu bytes, to %p", before.address, before.size, block.address);
     if (block.state == WASMALLOC_FREE) {
       ++free_blocks;
-      MUST(is_unowned(block.address, block.size), "the free block of %zu bytes at %p belongs to somebody",
-           block.size, block.address);
+      MUST(is_unowned(block.address, block.size),
+           "the free block of %zu bytes at %p belongs to somebody", block.size, block.address);
       MUST(!at_end || !before.address || before.state != WASMALLOC_FREE || fuzz_never_frees,
            "the free blocks at %p and %p are not merged", before.address, block.address);
     } else if (block.state == WASMALLOC_USED) {
       ++used;
-      MUST(fuzz_never_frees || !is_unowned(block.address, 1), "the walk shows a block at %p", block.address);
-    } else {
-      MUST(block.state == WASMALLOC_FOREIGN && foreign_count > 0, "a block of state %zu at %p", block.state,
+      MUST(fuzz_never_frees || !is_unowned(block.address, 1), "the walk shows a block at %p",
            block.address);
+    } else {
+      MUST(block.state == WASMALLOC_FOREIGN && foreign_count > 0, "a block of state %zu at %p",
+           block.state, block.address);
     }
     before = block;
   }
-  MUST(used == (fuzz_never_frees ? made_count : live_count), "the walk shows %zu used blocks, %zu are live",
-       used, live_count);
-  MUST(!at_end || fuzz_never_frees || free_blocks <= foreign_count + 1, "%zu free blocks are left", free_blocks);
+  MUST(used == (fuzz_never_frees ? made_count : live_count),
+       "the walk shows %zu used blocks, %zu are live", used, live_count);
+  MUST(!at_end || fuzz_never_frees || free_blocks <= foreign_count + 1, "%zu free blocks are left",
+       free_blocks);
 
   struct wasmalloc_statistics statistics;
   get_statistics(&statistics);
   size_t sum = statistics.used_size + statistics.free_size + statistics.overhead_size;
   if (statistics.heap_size > largest_heap)
     largest_heap = statistics.heap_size;
-  MUST(statistics.peak_size >= largest_heap, "the heap has had %zu bytes, and %zu at its peak", largest_heap,
-       statistics.peak_size);
+  MUST(statistics.peak_size >= largest_heap, "the heap has had %zu bytes, and %zu at its peak",
+       largest_heap, statistics.peak_size);
   MUST(statistics.used_blocks == used && sum == statistics.heap_size,
-       "the statistics: %zu blocks, %zu bytes of %zu", statistics.used_blocks, sum, statistics.heap_size);
+       "the statistics: %zu blocks, %zu bytes of %zu", statistics.used_blocks, sum,
+       statistics.heap_size);
   if (at_end && !fuzz_never_frees) {
     /* All that is not free is a head for each block, each part of the heap and its end. */
     MUST(statistics.overhead_size <= 3 * WORD_ALIGNMENT * (foreign_count + 1),
@@ -590,7 +597,8 @@ static unsigned char *take_place(void) {
       return block->address + block->size; /* the head behind */
     /* The head before a block, or what may lie before it: a tag, a run. */
     unsigned char *place = block->address - WORD;
-    for (size_t more = choice > 3 ? take8() % 8 : 0; more && is_unowned(place - GRAIN, GRAIN); --more)
+    for (size_t more = choice > 3 ? take8() % 8 : 0; more && is_unowned(place - GRAIN, GRAIN);
+         --more)
       place -= GRAIN;
     return place;
   }

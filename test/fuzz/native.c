@@ -26,7 +26,8 @@
 #define DECLARE_SECTION(name)                                                                      \
   __attribute__((weak)) extern char __start_##name[];                                              \
   __attribute__((weak)) extern char __stop_##name[]
-#define SECTION(name) {__start_##name, __stop_##name, NULL}
+#define SECTION(name)                                                                              \
+  { __start_##name, __stop_##name, NULL }
 
 DECLARE_SECTION(allocator_zeroed);
 DECLARE_SECTION(allocator_data);
@@ -100,7 +101,8 @@ static uint64_t sequences;
 /* However a run ends, it says how far it has come. */
 static void report(int number) {
   char line[96];
-  int length = snprintf(line, sizeof line, "ended by signal %d after %" PRIu64 " calls, in sequence %" PRIu64 "\n",
+  int length = snprintf(line, sizeof line,
+                        "ended by signal %d after %" PRIu64 " calls, in sequence %" PRIu64 "\n",
                         number, fuzz_calls, sequences);
   if (write(STDERR_FILENO, line, (size_t)length) != length)
     _exit(1);
@@ -146,7 +148,8 @@ int main(int argc, char **argv) {
       ++sequences;
       if (!run_file(argv[i]))
         return 1;
-    } else if (!number_after(argv[i], "--calls", &calls) && !number_after(argv[i], "--seed", &seed) &&
+    } else if (!number_after(argv[i], "--calls", &calls) &&
+               !number_after(argv[i], "--seed", &seed) &&
                !number_after(argv[i], "--bytes", &bytes)) {
       fprintf(stderr, "unknown option: %s\n", argv[i]);
       return 2;
