@@ -72,11 +72,11 @@ static struct free_block *const blocks[LISTED + 1] = {&first_block, &second_bloc
 static bool listed[LISTED + 1];
 
 static size_t number_of(const struct free_block *block) {
-  return block == &first_block    ? 0
-         : block == &second_block ? 1
-         : block == &added_block  ? LISTED
+  return block == &first_block                  ? 0
+         : block == &second_block               ? 1
+         : block == &added_block                ? LISTED
          : LISTED == 3 && block == &third_block ? 2
-                                  : LISTED + 1;
+                                                : LISTED + 1;
 }
 
 static void list_any(size_t number) {
@@ -127,7 +127,8 @@ static void check_lists(void) {
   bool found[LISTED + 1] = {false};
   for (size_t i = 0; i <= LISTED && walk; ++i) {
     size_t number = number_of(walk);
-    claim(number <= LISTED && listed[number] && !found[number], "a listed block is in a list, once");
+    claim(number <= LISTED && listed[number] && !found[number],
+          "a listed block is in a list, once");
     claim(bin_of(walk->head) == bin, "it is in the bin of its size");
     claim(walk->previous == previous, "and has a link back");
     found[number] = true;

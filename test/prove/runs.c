@@ -81,9 +81,9 @@ static void make_run_heap(bool before, bool behind) {
   /* size and objects: written as one word, which CBMC can see through */
   *(size_t *)&run->size = OBJECT_BYTES | (size_t)OBJECTS << 16;
   for (uint32_t number = 0; number < OBJECTS; ++number)
-    *head_at(object_unit(number)) =
-        (RUN_HEADER - WORD + number * OBJECT_BYTES) << DISTANCE_SHIFT |
-        (size_t)number << NUMBER_SHIFT | OBJECT_BYTES | SPECIAL | PREVIOUS_USED;
+    *head_at(object_unit(number)) = (RUN_HEADER - WORD + number * OBJECT_BYTES) << DISTANCE_SHIFT |
+                                    (size_t)number << NUMBER_SHIFT | OBJECT_BYTES | SPECIAL |
+                                    PREVIOUS_USED;
   class = class_of(OBJECT_BYTES);
 }
 
@@ -210,7 +210,8 @@ void free_one_object(void) {
   check_run(free, class_free);
   bool whole = place != BEING_USED && free == ALL_OBJECTS;
   claim(whole_runs == (whole ? 8 : 7), "a run that has become whole is counted");
-  claim(place != NOWHERE || class->runs == run, "the run that has just got one is the ring's first");
+  claim(place != NOWHERE || class->runs == run,
+        "the run that has just got one is the ring's first");
   reached(whole && others, "it has become whole");
   reached(place == NOWHERE && others, "it is put into the ring");
   reached(place == BEING_USED && class_free, "it is in use");
@@ -236,7 +237,8 @@ void refill_class(void) {
   class->waiting = 0; /* no run is made */
   assume(class_free == 0 && (place == NOWHERE || !others));
   bool filled = refill(class, OBJECT_BYTES);
-  claim(filled == (run_free != 0 || (others && place == NOWHERE)), "there are objects if there were any");
+  claim(filled == (run_free != 0 || (others && place == NOWHERE)),
+        "there are objects if there were any");
   if (others)
     claim(class->objects == (char *)&other_run + RUN_HEADER && class->free == 1 && !class->runs,
           "the other run is taken");

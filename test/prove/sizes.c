@@ -60,5 +60,6 @@ void good_fit(void) {
   if (bin >= LINEAR && bin_of(size) == bin)
     claim(size <= request || size - request <= request / STEPS,
           "two sizes in a bin differ by an eighth at most");
-  reached(bin >= LINEAR && bin_of(size) == bin && size < request, "one in its own bin is too small");
+  reached(bin >= LINEAR && bin_of(size) == bin && size < request,
+          "one in its own bin is too small");
 }

@@ -139,8 +139,7 @@ static bool heap_is_sound(void) {
   size_t unit;
   if (!is_unit((size_t)rest.block, &unit) || rest.size % ALIGNMENT != 0 ||
       unit + rest.size / ALIGNMENT != end_unit() ||
-      (rest.size && *head_at(unit) != (rest.size | PREVIOUS_USED)) ||
-      !row_leads_to_end(true, unit))
+      (rest.size && *head_at(unit) != (rest.size | PREVIOUS_USED)) || !row_leads_to_end(true, unit))
     return false;
   if (rest.size)
     free_units &= ~((uint32_t)1 << unit);
