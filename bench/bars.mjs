@@ -18,13 +18,13 @@ const SUBJECT = 'wasmalloc';
  */
 
 /** The largest value of a list of `{ value, note }`. */
-function worst(list) {
+export function worst(list) {
   const known = list.filter(({ value }) => value !== undefined && !Number.isNaN(value));
   return known.reduce((a, b) => (a && a.value >= b.value ? a : b), undefined) ?? {};
 }
 
 /** The largest of the means in all engines. */
-function worstMean(results, tier, group, reference, subject = SUBJECT) {
+export function worstMean(results, tier, group, reference, subject = SUBJECT) {
   return worst(
     results.configs(tier).map((config) => ({
       value: results.timeMean(config, results.names(config, group), subject, reference),
@@ -162,11 +162,11 @@ function figure(value) {
 }
 
 /** All bars as a table. */
-export function barTable(results) {
+export function barTable(results, list = bars(results)) {
   return markdownTable(
     [
       ['bar', 'must be', 'goal', 'measured', '', 'where'],
-      ...bars(results).map((bar) => [
+      ...list.map((bar) => [
         bar.what,
         `≤ ${number(bar.must)}`,
         bar.goal === undefined ? '' : `≤ ${number(bar.goal)}`,

@@ -39,9 +39,14 @@ const KINDS = {
   // Memory grows to what is asked for and no further. What an allocator asks for does not depend on
   // how well the program is optimized; -O1 links much faster.
   memory: ['-O1', '-sMAXIMUM_MEMORY=2GB', '-sINITIAL_HEAP=0', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
+  // The same with threads; see leastMemory().
+  threads: ['-O1', '-sMAXIMUM_MEMORY=2GB', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
   // Little memory, so that it can be full; a second file counts the accesses to memory.
   worst: ['-O1', '-sMAXIMUM_MEMORY=80MB'],
 };
+
+/** Linear memory is in pages of so many bytes. */
+const PAGE = 65536;
 
 function digest(...parts) {
   const hash = createHash('sha256');
@@ -130,16 +135,36 @@ async function compile({ source, flags = [], inputs = [] }) {
 }
 
 /**
+ * With threads, Emscripten has no INITIAL_HEAP. The least INITIAL_MEMORY is what the linker says when
+ * it is given too little.
+ *
+ * @param {string[]} args of the linker
+ * @returns {Promise<string>} the flag that comes to the same as an INITIAL_HEAP of 0
+ */
+async function leastMemory(args) {
+  const tooLittle = 2 * PAGE;
+  const error = await emcc([...args, `-sINITIAL_MEMORY=${tooLittle}`], { timeout: TIMEOUT }).then(
+    () => new Error(`a program that needs no more than ${tooLittle} bytes`),
+    (error) => error,
+  );
+  const needed = /initial memory too small, (\d+) bytes needed/.exec(error.message);
+  if (!needed) throw error;
+  return `-sINITIAL_MEMORY=${Math.ceil(Number(needed[1]) / PAGE) * PAGE}`;
+}
+
+/**
  * Links a program with an allocator.
  *
- * @param {{ name: string, units: object[], link?: string[] }} program
+ * @param {{ name: string, units: object[], flags?: string[], link?: string[] }} program `flags` are
+ *   those of the compiler that all its units need
  * @param {string} subject an allocator, `floor:KIND`, or 'count', which counts what is requested
- * @param {'time' | 'memory' | 'worst'} kind what is to be measured
+ * @param {'time' | 'memory' | 'threads' | 'worst'} kind what is to be measured
  * @param {string[]} [flags] more flags for the linker
  * @returns {Promise<string>} the module, made for `import`
  */
 export async function link(program, subject, kind, flags = []) {
-  const units = [...program.units, { source: path.join(BENCH, 'probe.c') }];
+  const probe = { source: path.join(BENCH, 'probe.c'), flags: program.flags };
+  const units = [...program.units, probe];
   let allocator = [allocatorFlag(subject)];
   if (subject.startsWith('floor:')) {
     const floor = `-DFLOOR=${FLOORS.indexOf(subject.slice('floor:'.length)) + 1}`;
@@ -157,7 +182,9 @@ export async function link(program, subject, kind, flags = []) {
   const folder = await cached(name, async (scratch) => {
     const driver = program.units.some(({ source }) => source.endsWith('.cpp')) ? ['-lc++'] : [];
     const output = path.join(scratch, 'program.mjs');
-    await emcc([...args, ...allocator, ...objects, ...driver, '-o', output], { timeout: TIMEOUT });
+    const all = [...args, ...allocator, ...objects, ...driver, '-o', output];
+    if (kind === 'threads') all.push(await leastMemory(all));
+    await emcc(all, { timeout: TIMEOUT });
     if (kind !== 'worst') return;
     const [wasm, counted] = ['program.wasm', 'counted.wasm'].map((each) =>
       path.join(scratch, each),

@@ -1,7 +1,7 @@
 // Measures: times in interleaved rounds, memory, code size.
 // Usage: import { measureTimes, measureMemory, measureSizes } from './measure.mjs';
 import { link, queued, rememberedSizes } from './builds.mjs';
-import { SMALL_PROGRAM } from './workloads.mjs';
+import { SMALL_PROGRAM, THREADED_PROGRAMS } from './workloads.mjs';
 import { codeSizes } from '../scripts/size.mjs';
 
 /** A small workload that takes longer than this, in milliseconds, is ended. */
@@ -37,15 +37,23 @@ function touchedFor(workload, subject, scale) {
  * @property {number} scale the part of each small workload's passes that is run
  */
 
-function moduleFor(workload, subject, kind) {
-  const program = workload.group === 'small' ? SMALL_PROGRAM : workload;
-  return link(program, subject === 'floor' ? `floor:${workload.floor}` : subject, kind);
+export function moduleFor(workload, subject, kind) {
+  const { group, threads } = workload;
+  const program =
+    group === 'small'
+      ? SMALL_PROGRAM
+      : group === 'threads'
+        ? THREADED_PROGRAMS[threads ? 'threads' : 'single']
+        : workload;
+  const variant = kind === 'memory' && group === 'threads' ? 'threads' : kind;
+  return link(program, subject === 'floor' ? `floor:${workload.floor}` : subject, variant);
 }
 
 /** Links all that will be needed, a few at a time. */
 export async function prepare({ workloads, subjects }, kind, progress) {
   const links = workloads.flatMap((workload) => {
-    const more = kind === 'memory' ? ['count'] : workload.floor ? ['floor'] : [];
+    const counts = kind === 'memory' && workload.group !== 'threads';
+    const more = counts ? ['count'] : workload.floor ? ['floor'] : [];
     return [...subjects, ...more].map((subject) => [workload, subject]);
   });
   let done = 0;
@@ -65,8 +73,8 @@ export async function prepare({ workloads, subjects }, kind, progress) {
  * @param {Selection} selection
  * @param {{ engines: object[], rounds: number, tiersOf: (engine: object, workload: object) =>
  *   string[], progress: Function }} options
- * @returns {Promise<Record<string, Record<string, Record<string, object>>>>} by 'ENGINE TIER',
- *   workload and allocator: `{ rounds, ended?, failed? }`, in nanoseconds per operation for small
+ * @returns {Promise<Record<string, Record<string, Record<string, object>>>>} by 'ENGINE TIER', or
+ *   'ENGINE VARIANT' where workloads have variants, workload and allocator: `{ rounds, ended?, failed? }`, in nanoseconds per operation for small
  *   workloads and in milliseconds for programs
  */
 export async function measureTimes(selection, { engines, rounds, tiersOf, progress }) {
@@ -80,7 +88,7 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
   let done = 0;
   for (let round = 0; round < rounds; ++round) {
     for (const { engine, tier, workload } of plan) {
-      const config = `${engine.name} ${tier}`;
+      const config = `${engine.name} ${workload.variant ?? tier}`;
       const results = ((times[config] ??= {})[workload.name] ??= {});
       const subjects = [...selection.subjects, ...(workload.floor ? ['floor'] : [])];
       // Nobody always comes first.
@@ -94,7 +102,10 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
         )
           ? 'too slow'
           : undefined;
-        if (result.failed || (round >= ROUNDS_WHEN_SLOW && isSlow(result, results.dlmalloc)))
+        if (
+          result.failed ||
+          (round >= ROUNDS_WHEN_SLOW && isSlow(workload, result, results.dlmalloc))
+        )
           continue;
         const module = await moduleFor(workload, subject, 'time');
         const job = timeJob(selection, workload, subject);
@@ -113,17 +124,19 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
   return times;
 }
 
-function isSlow({ ended, rounds }, reference) {
-  return ended === 'time' || Math.min(...rounds) > SLOW * Math.min(...reference.rounds);
+/** With threads, those that are ended are not always slower than the reference. */
+function isSlow({ group }, { ended, rounds }, reference) {
+  if (ended === 'time' && group !== 'threads') return true;
+  return Math.min(...rounds) > SLOW * Math.min(...reference.rounds);
 }
 
 function timeJob({ scale }, workload, subject) {
-  const { group, name, args } = workload;
+  const { group, name, args, threads } = workload;
   if (group === 'programs') return { kind: 'time', group, name, args };
   const cycle = workload.cycle ?? 1;
   const passes = Math.max(Math.round((workload.passes * scale) / cycle), 1) * cycle;
   const touch = touchedFor(workload, subject, scale);
-  return { kind: 'time', group, name, passes, touch, limit: TIME_LIMIT };
+  return { kind: 'time', group, name, threads, passes, touch, limit: TIME_LIMIT };
 }
 
 /**
@@ -189,18 +202,55 @@ const USES = {
 };
 
 /**
+ * The memory of workloads with threads. What threads do at the same time is not always the same: of
+ * several runs the largest counts.
+ *
+ * @param {Selection} selection
+ * @param {{ engine: object, rounds: number, progress: Function }} options
+ * @returns {Promise<Record<string, Record<string, Record<string, object>>>>} by variant, workload and
+ *   allocator: `linear`, the peak in bytes of linear memory, or `failed`
+ */
+export async function measureThreadMemory({ workloads, subjects }, { engine, rounds, progress }) {
+  const memory = {};
+  const total = workloads.length * subjects.length * rounds;
+  let done = 0;
+  const measureOne = async (workload, subject) => {
+    const { group, name, threads, memoryPasses: passes } = workload;
+    const job = { kind: 'memory', group, name, threads, passes, limit: MEMORY_LIMIT / 2 };
+    const module = await moduleFor(workload, subject, 'memory');
+    const result = {};
+    for (let round = 0; round < rounds && !result.failed; ++round) {
+      const { linear, failed } = await queued(() =>
+        engine.run('default', module, job, MEMORY_LIMIT),
+      );
+      progress(Math.min(++done / total, 0.99), `${name}, ${workload.variant}, ${subject}`);
+      if (failed) result.failed = failed;
+      else result.linear = Math.max(result.linear ?? 0, linear);
+    }
+    ((memory[workload.variant] ??= {})[name] ??= {})[subject] = result;
+  };
+  await Promise.all(
+    workloads.flatMap((workload) => subjects.map((subject) => measureOne(workload, subject))),
+  );
+  return memory;
+}
+
+/**
  * The bytes of code that each allocator adds to a program.
  *
  * @param {string[]} subjects
  * @param {Function} progress
+ * @param {{ uses?: string[], more?: string[] }} [options] what the program calls, and more flags, such
+ *   as '-pthread'
  * @returns {Promise<Record<string, Record<string, Record<string, number>>>>} by what the program
  *   calls, optimization level and allocator
  */
-export async function measureSizes(subjects, progress) {
+export async function measureSizes(subjects, progress, options = {}) {
+  const { uses = Object.keys(USES), more = [] } = options;
   const sizes = {};
   let done = 0;
-  const jobs = Object.keys(USES).flatMap((use) => ['-O2', '-Oz'].map((level) => [use, level]));
-  for (const use of Object.keys(USES)) sizes[use] = { '-O2': {}, '-Oz': {} };
+  const jobs = uses.flatMap((use) => ['-O2', '-Oz'].map((level) => [use, level]));
+  for (const use of uses) sizes[use] = { '-O2': {}, '-Oz': {} };
   await Promise.all(
     jobs.map(([use, optimization]) =>
       queued(async () => {
@@ -215,10 +265,11 @@ int main(int argc, char **argv) {
 `;
         // The program that it is compared with has no memalign: let that be a trap too.
         const flags = use.includes('memalign') ? ['-Wl,--unresolved-symbols=ignore-all'] : [];
+        flags.push(...more);
         const measure = (names) => codeSizes({ names, optimization, flags, program });
         sizes[use][optimization] = await rememberedSizes(
           subjects,
-          [optimization, program],
+          [optimization, program, ...more],
           measure,
         );
         ++done;

@@ -5,7 +5,8 @@ import { runJob } from './runner.mjs';
 
 const [file, job] = process.argv.slice(2);
 // Node 24 does not wait for a module that is being compiled if there is nothing else to wait for.
-const alive = setInterval(() => {}, 1000);
+setInterval(() => {}, 1000);
 const { default: factory } = await import(pathToFileURL(file).href);
 console.log(JSON.stringify(await runJob(factory, JSON.parse(job))));
-clearInterval(alive);
+// Threads of a run that has failed wait for ever.
+process.exit();

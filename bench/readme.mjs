@@ -11,16 +11,19 @@ import { plot } from './plot.mjs';
 import { Results, countTable, memoryTable, sizeTable, table } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { STORED } from './run.mjs';
+import { THREAD_PARTS } from './threads-report.mjs';
+import { STORED_THREADS } from './threads.mjs';
 
-const HELP = `Usage: npm run bench:readme [-- --from FILE] [-- --check]
+const HELP = `Usage: npm run bench:readme [-- OPTIONS]
 
 Writes docs/space-time.svg, and in README.md and docs/*.md what stands between <!-- bench:NAME --> and
-<!-- /bench -->, from bench/results.json. Where the measurements do not bear out a word of the table of
+<!-- /bench -->, from bench/results.json and bench/threads.json. Where the measurements do not bear out a word of the table of
 five, the table says so, and the exit code is 1.
 
-  --from FILE  takes the results from there
-  --check      writes nothing; fails when something is not up to date
-  --help       this text`;
+  --from FILE          takes the results from there
+  --threads-from FILE  and those with threads from there
+  --check              writes nothing; fails when something is not up to date
+  --help               this text`;
 
 const FILES = ['README.md', 'docs/benchmarks.md'];
 const PICTURE = 'docs/space-time.svg';
@@ -41,6 +44,9 @@ const PARTS = {
   size: (results) => sizeTable(results),
   worst: (results) => worstTable(results),
 };
+
+/** The same, from the results of the benchmark with threads. */
+const OF_THREADS = { 'threads-versions': versionTable, ...THREAD_PARTS };
 
 function times(results, tier, group) {
   return results
@@ -72,15 +78,16 @@ function versionTable({ data }) {
 }
 
 /** The file's text with all its marked parts renewed. */
-function renew(file, results) {
+function renew(file, results, threadResults) {
   const text = readFileSync(path.join(PROJECT, file), 'utf8');
   return text.replace(
     /(<!-- bench:([\w-]+) -->\n)[^]*?(<!-- \/bench -->)/g,
-    (all, start, name, end) => {
-      const part = PARTS[name];
-      if (!part)
-        throw new Error(`${file}: no part '${name}'; there are: ${Object.keys(PARTS).join(' ')}`);
-      return `${start}\n${part(results, file)}\n\n${end}`;
+    (_, start, name, end) => {
+      const all = { ...PARTS, ...OF_THREADS };
+      if (!all[name])
+        throw new Error(`${file}: no part '${name}'; there are: ${Object.keys(all).join(' ')}`);
+      const text = all[name](name in OF_THREADS ? threadResults : results, file);
+      return `${start}\n${text}\n\n${end}`;
     },
   );
 }
@@ -95,22 +102,30 @@ function picture(results) {
   return plot(points.filter(({ space, time }) => space && time));
 }
 
+/** The results of a whole run of `command`. */
+function read(file, command) {
+  if (!existsSync(file))
+    throw new Error(`there is no ${file}; \`npm run ${command} -- --save\` makes the reference`);
+  const results = new Results(JSON.parse(readFileSync(file, 'utf8')));
+  if (!results.data.complete) throw new Error(`${file} has not the results of a whole run`);
+  return results;
+}
+
 async function main() {
   const { values } = parseArgs({
     options: {
       from: { type: 'string', default: STORED },
+      'threads-from': { type: 'string', default: STORED_THREADS },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return console.log(HELP);
-  if (!existsSync(values.from))
-    throw new Error(`there is no ${values.from}; \`npm run bench -- --save\` makes the reference`);
-  const results = new Results(JSON.parse(readFileSync(values.from, 'utf8')));
-  if (!results.data.complete) throw new Error('the results are not those of a whole run');
+  const results = read(values.from, 'bench');
+  const threadResults = read(values['threads-from'], 'bench:threads');
   const texts = FILES.filter((file) => existsSync(path.join(PROJECT, file))).map((file) => [
     file,
-    renew(file, results),
+    renew(file, results, threadResults),
   ]);
   texts.push([PICTURE, await picture(results)]);
   for (const [file, text] of texts) {

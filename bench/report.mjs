@@ -3,11 +3,14 @@
 import { markdownTable } from 'markdown-table';
 import { areEqual, geometricMean, summary } from './statistics.mjs';
 import { OURS, SUBJECTS } from './builds.mjs';
-import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
+import { EXTRA, PROGRAMS, SMALL, THREADED } from './workloads.mjs';
 
-const TITLES = new Map([...SMALL, ...EXTRA, ...PROGRAMS].map(({ name, title }) => [name, title]));
+const ALL = [...SMALL, ...EXTRA, ...PROGRAMS, ...THREADED];
+const TITLES = new Map(ALL.map(({ name, title }) => [name, title]));
 const SMALL_NAMES = SMALL.map(({ name }) => name);
 const PROGRAM_NAMES = PROGRAMS.map(({ name }) => name);
+const THREADED_NAMES = THREADED.map(({ name }) => name);
+const NAMES = { small: SMALL_NAMES, programs: PROGRAM_NAMES, threads: THREADED_NAMES };
 
 /** What all ratios are against, unless another is named. */
 export const REFERENCE = 'dlmalloc';
@@ -26,11 +29,11 @@ export class Results {
 
   /** The names of the workloads of a group that were measured in a configuration. */
   names(config, group) {
-    const all = group === 'programs' ? PROGRAM_NAMES : SMALL_NAMES;
-    return all.filter((name) => this.data.times?.[config]?.[name]);
+    return NAMES[group].filter((name) => this.data.times?.[config]?.[name]);
   }
 
-  /** The configurations that were measured: 'ENGINE TIER', those of one tier where it is given. */
+  /** The configurations that were measured: 'ENGINE TIER', those of one tier where it is given. With
+   * threads, 'ENGINE VARIANT'. */
   configs(tier) {
     return Object.keys(this.data.times ?? {}).filter((name) => !tier || name.endsWith(` ${tier}`));
   }
@@ -65,7 +68,9 @@ export class Results {
 
   /** The workloads and programs whose memory was measured, but for those of single bars. */
   get memoryNames() {
-    return [...SMALL_NAMES, ...PROGRAM_NAMES].filter((name) => this.data.memory?.[name]);
+    return Object.values(NAMES)
+      .flat()
+      .filter((name) => this.data.memory?.[name]);
   }
 
   memoryRatio(name, subject, reference = REFERENCE, what = 'linear') {
@@ -103,7 +108,7 @@ const REASONS = { 'out of memory': 'no memory', 'too slow': 'too slow' };
 
 /** The times of a configuration with their spreads. Ended early: `≥`, the rest would be slower. */
 export function timeTable(results, config, group) {
-  const subjects = group === 'programs' ? results.subjects : [...results.subjects, 'floor'];
+  const subjects = group === 'small' ? [...results.subjects, 'floor'] : results.subjects;
   const names = results.names(config, group);
   const cell = (name, subject) => {
     const time = results.time(config, name, subject);
@@ -119,34 +124,36 @@ export function timeTable(results, config, group) {
   ]);
 }
 
-/** The same against dlmalloc. */
-export function timeRatioTable(results, config, group) {
+/** The same against dlmalloc, or another. */
+export function timeRatioTable(results, config, group, reference = REFERENCE) {
   const { subjects } = results;
   const names = results.names(config, group);
   const cell = (name, subject) => {
-    const ratio = results.timeRatio(config, name, subject);
-    return ratio === 1 && subject !== REFERENCE ? '=' : number(ratio);
+    const ratio = results.timeRatio(config, name, subject, reference);
+    return ratio === 1 && subject !== reference ? '=' : number(ratio);
   };
-  const mean = subjects.map((subject) => number(results.timeMean(config, names, subject)));
+  const mean = subjects.map((subject) =>
+    number(results.timeMean(config, names, subject, reference)),
+  );
   return table([
-    [`time against ${REFERENCE}`, ...subjects],
+    [`time against ${reference}`, ...subjects],
     ...names.map((name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))]),
     ['**geometric mean**', ...mean],
   ]);
 }
 
-/** Peak linear memory against dlmalloc's, and the heap used. */
-export function memoryTable(results, what = 'linear') {
+/** Peak linear memory against dlmalloc's or another's, and the heap used. */
+export function memoryTable(results, what = 'linear', reference = REFERENCE) {
   const { subjects } = results;
   const heads = { linear: 'peak linear memory', heap: 'heap used', lost: 'bytes lost' };
   const cell = (name, subject) =>
     REASONS[results.data.memory[name][subject]?.failed] ??
-    number(results.memoryRatio(name, subject, REFERENCE, what));
-  const own = (name) => bytes(results.memory(name, REFERENCE, what));
-  const others = subjects.filter((subject) => subject !== REFERENCE);
-  const mean = others.map((subject) => number(results.memoryMean(subject, REFERENCE, what)));
+    number(results.memoryRatio(name, subject, reference, what));
+  const own = (name) => bytes(results.memory(name, reference, what));
+  const others = subjects.filter((subject) => subject !== reference);
+  const mean = others.map((subject) => number(results.memoryMean(subject, reference, what)));
   return table([
-    [`${heads[what]} against ${REFERENCE}`, REFERENCE, ...others],
+    [`${heads[what]} against ${reference}`, reference, ...others],
     ...results.memoryNames.map((name) => [
       TITLES.get(name),
       own(name),

@@ -63,15 +63,22 @@ export const OPTIONS = {
   help: { type: 'boolean', default: false },
 };
 
-class UsageError extends Error {}
+export class UsageError extends Error {}
 
 /** Splits a list of names and sees to it that each is one of `known`. */
-function names(text, known, what) {
+export function names(text, known, what) {
   const parts = text.split(',').filter(Boolean);
   const unknown = parts.find((name) => !known.includes(name));
   if (unknown)
     throw new UsageError(`there is no ${what} '${unknown}'; there are: ${known.join(' ')}`);
   return parts;
+}
+
+/** A positive whole number, as an option gives it. */
+export function positive(text, option) {
+  const number = Number(text);
+  if (!(Number.isInteger(number) && number > 0)) throw new UsageError(`${option} wants a number`);
+  return number;
 }
 
 /** What --only asks for: some workloads, and kinds of measurements. */
@@ -92,10 +99,12 @@ function choose(text = '') {
   return { workloads, kinds: new Set([...runs, ...rest]), complete: only.length === 0 };
 }
 
+/** Where the sources of the real programs come from. */
+const PACKAGES = ['better-sqlite3', 'lua-src', 'duktape', 'tree-sitter', 'tree-sitter-c'];
+
 /** The versions of everything that a result depends on. */
-function versions(emscripten, engines) {
+export function versions(emscripten, engines, packages = []) {
   const read = (file) => JSON.parse(readFileSync(path.join(PROJECT, file), 'utf8'));
-  const packages = ['better-sqlite3', 'lua-src', 'duktape', 'tree-sitter', 'tree-sitter-c'];
   return {
     wasmalloc: read('package.json').version,
     emscripten: emscripten.version,
@@ -113,6 +122,21 @@ function tiersOf(quick, engine, workload) {
   return quick && engine.tiers.length > 1 ? ['optimizing', 'baseline'] : engine.tiers;
 }
 
+/** Does a part of the work, which takes a while, and shows how far it is. */
+export async function step(title, work) {
+  const progress = progressBar(title);
+  const result = await work(progress);
+  progress(1);
+  return result;
+}
+
+/** Writes what a run has measured, formatted as the stored references are. */
+export async function writeResults(file, data) {
+  mkdirSync(path.dirname(file), { recursive: true });
+  const options = { ...(await resolveConfig(STORED)), parser: 'json' };
+  writeFileSync(file, await format(JSON.stringify(data), options));
+}
+
 /**
  * Measures.
  *
@@ -123,8 +147,7 @@ export async function measure(values) {
   const { workloads, kinds, complete } = choose(values.only);
   const wanted = names(values.allocators ?? SUBJECTS.join(), SUBJECTS, 'allocator');
   const subjects = SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
-  const rounds = Number(values.rounds ?? (values.quick ? 2 : 7));
-  if (!(Number.isInteger(rounds) && rounds > 0)) throw new UsageError('--rounds wants a number');
+  const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
 
   const emscripten = await ensureEmscripten();
   const engineNames = values.engines?.split(',') ?? (values.quick ? ['node'] : undefined);
@@ -134,13 +157,7 @@ export async function measure(values) {
   const timed = { ...selection, workloads: workloads.filter(({ passes }) => passes !== 0) };
   const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
   Object.assign(data, { complete: complete && !values.allocators });
-  Object.assign(data, { versions: versions(emscripten, engines), subjects });
-  const step = async (title, work) => {
-    const progress = progressBar(title);
-    const result = await work(progress);
-    progress(1);
-    return result;
-  };
+  Object.assign(data, { versions: versions(emscripten, engines, PACKAGES), subjects });
   try {
     if (kinds.has('time') || kinds.has('memory')) {
       await step('building', async (progress) => {
@@ -213,9 +230,7 @@ async function main() {
   const output = values.output ?? (values.save ? STORED : LATEST);
   if (values.save && !data.complete)
     throw new UsageError('--save stores whole runs only: without --only and --allocators');
-  mkdirSync(path.dirname(output), { recursive: true });
-  const options = { ...(await resolveConfig(STORED)), parser: 'json' };
-  writeFileSync(output, await format(JSON.stringify(data), options));
+  await writeResults(output, data);
   console.log(report(data));
   console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);
 }

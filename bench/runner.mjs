@@ -70,15 +70,39 @@ async function memoryOfSmall(factory, { name, passes }) {
 }
 
 /**
+ * A workload with threads: its time, in memory that has been touched before, or its memory.
+ *
+ * @param {Function} factory of the module
+ * @param {{ kind: string, name: string, threads: number, passes: number, touch: number,
+ *   limit: number }} job as for the small workloads
+ * @returns {Promise<{ time: number, ended?: string } | { linear: number }>} nanoseconds per
+ *   operation, or bytes
+ */
+async function runThreads(factory, { kind, name, threads, passes, touch, limit }) {
+  const module = await factory({ threads });
+  const workload = module[`_workload_${name.replaceAll('-', '_')}`]();
+  const isTimed = kind === 'time';
+  if (isTimed) module._probe_touch(touch * MIB);
+  const room = isTimed ? (touch - 24) * MIB : 2 ** 31 - 1;
+  const time = module._bench_run(workload, Math.max(threads, 1), passes, limit, room);
+  const ended = [undefined, 'time', 'memory'][module._bench_ended()];
+  const linear = module._bench_memory();
+  module._bench_finish();
+  if (isTimed) return { time, ended };
+  return ended ? { failed: 'too slow' } : { linear };
+}
+
+/**
  * Runs a job.
  *
  * @param {Function} factory the default export of a module that emcc made
- * @param {{ kind: 'time' | 'memory', group: 'small' | 'programs', name: string }} job
+ * @param {{ kind: 'time' | 'memory', group: 'small' | 'programs' | 'threads', name: string }} job
  * @returns {Promise<object>} what was measured, or `{ failed }` with the reason
  */
 export async function runJob(factory, job) {
   try {
     if (job.group === 'programs') return await runProgram(factory, job);
+    if (job.group === 'threads') return await runThreads(factory, job);
     return await (job.kind === 'time' ? timeSmall : memoryOfSmall)(factory, job);
   } catch (error) {
     return { failed: reason(error) };

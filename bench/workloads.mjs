@@ -64,6 +64,49 @@ export const SMALL_PROGRAM = {
   link: ['--no-entry', '-sEXPORTED_RUNTIME_METHODS=wasmMemory'],
 };
 
+/**
+ * The workloads with threads, of bench/threads/workloads.c. `own`: each thread has its own blocks, and
+ * so the workload is also built without threads.
+ */
+export const THREADED = [
+  threaded('pairs', 'own blocks of 8–256 B, eight live', 1500, 20, { own: true }),
+  threaded('own-lifo', 'own 1000 × 64 B in LIFO order', 1500, 20, { own: true }),
+  threaded('own-fifo', 'own 1000 × 64 B in FIFO order', 1500, 20, { own: true }),
+  threaded('own-churn', 'own churn, 10,000 × 16–256 B', 600, 100, { own: true }),
+  threaded('own-mixed', 'own skewed mix, 16 B–16 KiB', 800, 200, { own: true }),
+  threaded('producer-consumer', 'one allocates, another frees', 1500, 200),
+  threaded('ring', 'batches freed by the neighbour', 800, 200),
+  threaded('server', 'a server’s threads in turn, 16 B–4 KiB', 1000, 1000),
+  threaded('thread-churn', 'short threads in turn', 300, 300),
+  threaded('neighbours', 'writes to small blocks dealt out', 400, 20),
+];
+
+function threaded(name, title, passes, memoryPasses, more = {}) {
+  return { group: 'threads', name, title, passes, memoryPasses, ...more };
+}
+
+/** The program of all workloads with threads, built with some flags. */
+function threadedProgram(name, flags, link) {
+  const header = path.join(BENCH, 'threads', 'threads.h');
+  const units = ['workloads.c', 'driver.c'].map((file) => ({
+    source: path.join(BENCH, 'threads', file),
+    inputs: [header],
+    flags,
+  }));
+  return { name, units, flags, link: ['--no-entry', ...flags, ...link] };
+}
+
+/** With threads, and without. */
+export const THREADED_PROGRAMS = {
+  threads: threadedProgram(
+    'threads',
+    ['-pthread'],
+    // The runner says how many threads there will be.
+    ['-sPTHREAD_POOL_SIZE=Module.threads', '-Wno-pthreads-mem-growth'],
+  ),
+  single: threadedProgram('single', [], []),
+};
+
 /** What the search for the worst call needs: nothing but an allocator. */
 export const WORST_PROGRAM = {
   name: 'worst',

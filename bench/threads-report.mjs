@@ -1,0 +1,182 @@
+// What a run of the benchmark with threads says: its tables and bars.
+// Usage: import { THREAD_PARTS, threadReport, variantName } from './threads-report.mjs';
+import { barTable, worst, worstMean } from './bars.mjs';
+import { Results, TITLES, memoryTable, number, sizeTable, table } from './report.mjs';
+import { timeRatioTable, timeTable } from './report.mjs';
+import { geometricMean } from './statistics.mjs';
+
+const SUBJECT = 'wasmalloc';
+const PEERS = ['dlmalloc', 'mimalloc'];
+
+/** What a number of threads is called; 0 stands for the build without any. */
+export function variantName(threads) {
+  if (threads === 0) return 'without threads';
+  return threads === 1 ? '1 thread' : `${threads} threads`;
+}
+
+/** The variants that were measured, with threads. */
+function variants({ data }) {
+  return data.threads.map(variantName);
+}
+
+/** The memory of one variant, as the results of a benchmark without threads. */
+function memoryOf({ data }, variant) {
+  return new Results({ subjects: data.subjects, memory: data.memory?.[variant] });
+}
+
+function peersOf(results) {
+  return PEERS.filter((name) => results.subjects.includes(name));
+}
+
+function times(results) {
+  return variants(results).flatMap((variant) =>
+    results.configs(variant).flatMap((config) => {
+      const engine = results.data.versions.engines[config.split(' ')[0]];
+      return [
+        `${engine}, ${variant}:`,
+        timeTable(results, config, 'threads'),
+        ...peersOf(results).map((peer) => timeRatioTable(results, config, 'threads', peer)),
+      ];
+    }),
+  );
+}
+
+function memory(results) {
+  return variants(results)
+    .filter((variant) => results.data.memory?.[variant])
+    .flatMap((variant) => [
+      `${variant}:`,
+      ...peersOf(results).map((peer) => memoryTable(memoryOf(results, variant), 'linear', peer)),
+    ]);
+}
+
+/** The two configurations of one engine that say what it costs to build with threads. */
+function priceConfigs(results) {
+  return results
+    .configs(variantName(0))
+    .map((without) => [without.replace(variantName(0), variantName(1)), without])
+    .filter(([one]) => results.data.times[one]);
+}
+
+/** A workload's time with one thread against that of the build without threads. */
+function priceRatio(results, [one, without], name, subject) {
+  const [a, b] = [one, without].map((config) => results.time(config, name, subject));
+  return a && b ? a.best / b.best : undefined;
+}
+
+function price(results, configs, subject) {
+  const ratios = results
+    .names(configs[1], 'threads')
+    .map((name) => ({ name, value: priceRatio(results, configs, name, subject) }))
+    .filter(({ value }) => value !== undefined);
+  return { ratios, mean: geometricMean(ratios.map(({ value }) => value)) };
+}
+
+function priceTables(results) {
+  return priceConfigs(results).flatMap((configs) => {
+    const { subjects } = results;
+    const engine = results.data.versions.engines[configs[0].split(' ')[0]];
+    const rows = results
+      .names(configs[1], 'threads')
+      .map((name) => [
+        TITLES.get(name),
+        ...subjects.map((subject) => number(priceRatio(results, configs, name, subject))),
+      ]);
+    const means = subjects.map((subject) => number(price(results, configs, subject).mean));
+    return [
+      `${engine}, ${variantName(1)} against the build ${variantName(0)}:`,
+      table([['time', ...subjects], ...rows, ['**geometric mean**', ...means]]),
+    ];
+  });
+}
+
+/** How the mean of the ratios would be if none of them were limited. */
+function plainMean(results, config, reference) {
+  const logarithms = results.names(config, 'threads').flatMap((name) => {
+    const [a, b] = [SUBJECT, reference].map((each) => results.time(config, name, each));
+    return a && b ? [Math.log(a.best / b.best)] : [];
+  });
+  return Math.exp(logarithms.reduce((sum, value) => sum + value, 0) / logarithms.length);
+}
+
+/** @returns {import('./bars.mjs').Bar[]} */
+export function threadBars(results) {
+  const list = [];
+  const add = (what, must, { value, note } = {}) => list.push({ what, must, value, note });
+  const two = variantName(2);
+
+  for (const [peer, must] of [
+    ['mimalloc', 0.95],
+    ['dlmalloc', 0.25],
+  ]) {
+    const { value, note } = worstMean(results, two, 'threads', peer);
+    const plain = value === undefined ? NaN : plainMean(results, note, peer);
+    add(`${two}: mean time against ${peer}`, must, {
+      value,
+      note: Number.isNaN(plain) ? note : `${note}; ${number(plain)} if no ratio were limited`,
+    });
+  }
+  add(
+    `${two}: slowest workload against mimalloc`,
+    1.1,
+    worst(
+      results.configs(two).flatMap((config) =>
+        results.names(config, 'threads').map((name) => ({
+          value: results.timeRatio(config, name, SUBJECT, 'mimalloc'),
+          note: `${TITLES.get(name)}, ${config}`,
+        })),
+      ),
+    ),
+  );
+  add(
+    `${variantName(1)} against the build ${variantName(0)}: mean time`,
+    1.15,
+    worst(
+      priceConfigs(results).map((configs) => {
+        const { ratios, mean } = price(results, configs, SUBJECT);
+        const most = worst(ratios.map(({ name, value }) => ({ value, note: TITLES.get(name) })));
+        return { value: mean, note: `at most ${number(most.value)}: ${most.note}` };
+      }),
+    ),
+  );
+  const [sizes] = Object.values(results.data.sizes ?? {});
+  add('code added with -pthread, malloc, calloc, realloc and free, -O2', 7000, {
+    value: sizes?.['-O2'][SUBJECT],
+  });
+  for (const [peer, must] of [
+    ['dlmalloc', 1.1],
+    ['mimalloc', 1],
+  ]) {
+    const measured = memoryOf(results, two);
+    add(
+      `${two}: most peak memory against ${peer}'s`,
+      must,
+      worst(
+        measured.memoryNames.map((name) => ({
+          value: measured.memoryRatio(name, SUBJECT, peer),
+          note: TITLES.get(name),
+        })),
+      ),
+    );
+  }
+  return list;
+}
+
+/** What can stand between the marks of the documentation, by name. */
+export const THREAD_PARTS = {
+  'threads-bars': (results) => barTable(results, threadBars(results)),
+  'threads-times': (results) => times(results).join('\n\n'),
+  'threads-price': (results) => priceTables(results).join('\n\n'),
+  'threads-memory': (results) => memory(results).join('\n\n'),
+  'threads-size': (results) => (results.data.sizes ? sizeTable(results) : ''),
+};
+
+/** All of it. */
+export function threadReport(data) {
+  const results = new Results(data);
+  const { 'threads-bars': bars, ...tables } = THREAD_PARTS;
+  return [...Object.values(tables), bars]
+    .map((part) => part(results))
+    .filter(Boolean)
+    .join('\n\n');
+}

@@ -1,0 +1,221 @@
+#!/usr/bin/env node
+// Measures the allocators in programs with threads: time, memory, code size; prints tables and bars,
+// writes JSON.
+// Usage: node bench/threads.mjs [--quick] [--only NAME,…] [--subjects NAME,…] [--save] [--help]
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { pathToFileURL } from 'node:url';
+import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
+import { SUBJECTS } from './builds.mjs';
+import { findEngines } from './engines.mjs';
+import { measureSizes, measureThreadMemory, measureTimes, moduleFor, prepare } from './measure.mjs';
+import { progressBar } from './progress.mjs';
+import { REFERENCE } from './report.mjs';
+import { UsageError, names, positive, step, versions, writeResults } from './run.mjs';
+import { threadReport, variantName } from './threads-report.mjs';
+import { THREADED } from './workloads.mjs';
+
+/** The stored reference run. */
+export const STORED_THREADS = path.join(PROJECT, 'bench', 'threads.json');
+
+/** Where a run's results go unless told. */
+const LATEST = path.join(PROJECT, '.cache', 'bench-threads.json');
+
+/** As many as bench/threads/threads.h has room for. */
+const MOST_THREADS = 64;
+
+const KINDS = ['time', 'memory', 'size'];
+const WORKLOADS = THREADED.map(({ name }) => name);
+
+/** Memory depends a little on which thread comes first: so many runs. */
+const MEMORY_ROUNDS = 3;
+
+/** After so many threads started and joined in turn, memory must not grow any more. */
+const SETTLED = 1000;
+
+const HELP = `Usage: npm run bench:threads [-- OPTIONS]
+
+Measures the allocators in programs with threads (-pthread): time in V8's optimizing tier, peak
+memory, code size, and what a build with threads costs a program with one; prints tables and which
+bars are passed. At most 15 minutes.
+
+  --quick           2 rounds, fewer operations
+  --rounds N        7 unless told
+  --threads N,…     numbers of threads; 1, 2 and the number of processors unless told
+  --only NAME,…     which workloads:
+                      ${WORKLOADS.slice(0, 6).join(' ')}
+                      ${WORKLOADS.slice(6).join(' ')}
+                    and what to measure: time, memory, size (code)
+  --subjects NAME,… only these, and ${REFERENCE}, which all are compared with
+                      ${SUBJECTS.join(' ')}
+  --engines NAME,…  of node, node22, node24; node unless told
+  --json FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
+  --save            writes them to bench/threads.json, the stored reference
+  --churn N         instead of all that, starts and joins N threads in turn, with --subjects or
+                    wasmalloc, and fails when memory grows after the first ${SETTLED.toLocaleString('en')}
+  --help            this text`;
+
+const OPTIONS = {
+  quick: { type: 'boolean', default: false },
+  rounds: { type: 'string' },
+  threads: { type: 'string' },
+  only: { type: 'string' },
+  subjects: { type: 'string' },
+  engines: { type: 'string', default: 'node' },
+  json: { type: 'string' },
+  save: { type: 'boolean', default: false },
+  churn: { type: 'string' },
+  help: { type: 'boolean', default: false },
+};
+
+function threadCounts(text) {
+  const counts = text?.split(',').map((each) => positive(each, '--threads')) ?? [
+    1,
+    2,
+    Math.min(availableParallelism(), MOST_THREADS),
+  ];
+  if (Math.max(...counts) > MOST_THREADS)
+    throw new UsageError(`--threads wants no more than ${MOST_THREADS}`);
+  return [...new Set(counts)].sort((a, b) => a - b);
+}
+
+/** Workloads with different numbers of threads; for 1 also without any, where that is possible. */
+function variantsOf(workloads, counts) {
+  return workloads.flatMap((workload) =>
+    [...(workload.own && counts.includes(1) ? [0] : []), ...counts].map((threads) => ({
+      ...workload,
+      threads,
+      variant: variantName(threads),
+    })),
+  );
+}
+
+/** Measures. Returns what is stored as JSON. */
+async function measure(values) {
+  const only = names(values.only ?? '', [...WORKLOADS, ...KINDS], 'workload or measurement');
+  const chosen = only.filter((name) => WORKLOADS.includes(name));
+  const asked = only.filter((name) => KINDS.includes(name));
+  // Who names workloads does not ask for the size of code.
+  const usual = chosen.length ? KINDS.filter((kind) => kind !== 'size') : KINDS;
+  const kinds = asked.length ? asked : usual;
+  const wanted = names(values.subjects ?? SUBJECTS.join(), SUBJECTS, 'allocator');
+  const subjects = SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
+  const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
+  const threads = threadCounts(values.threads);
+
+  const emscripten = await ensureEmscripten();
+  const engines = await findEngines(values.engines.split(','));
+  if (engines.length === 0) throw new UsageError('there is no engine to measure with');
+  const workloads = THREADED.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+  const timed = {
+    workloads: variantsOf(workloads, threads),
+    subjects,
+    scale: values.quick ? 0.5 : 1,
+  };
+  const withThreads = { ...timed, workloads: timed.workloads.filter(({ threads }) => threads) };
+  const data = {
+    date: new Date().toISOString().slice(0, 10),
+    quick: values.quick,
+    rounds,
+    complete: only.length === 0 && !values.subjects && !values.threads,
+    versions: versions(emscripten, engines),
+    subjects,
+    threads,
+  };
+  try {
+    await step('building', async (progress) => {
+      if (kinds.includes('time')) await prepare(timed, 'time', progress);
+      if (kinds.includes('memory')) await prepare(withThreads, 'memory', progress);
+    });
+    if (kinds.includes('size'))
+      data.sizes = await step('code size', (progress) =>
+        measureSizes(subjects, progress, { uses: ['with calloc and realloc'], more: ['-pthread'] }),
+      );
+    if (kinds.includes('memory'))
+      data.memory = await step('memory', (progress) =>
+        measureThreadMemory(withThreads, {
+          engine: engines[0],
+          rounds: values.quick ? 1 : MEMORY_ROUNDS,
+          progress,
+        }),
+      );
+    if (kinds.includes('time'))
+      data.times = await step('times', (progress) =>
+        measureTimes(timed, { engines, rounds, progress, tiersOf: () => ['optimizing'] }),
+      );
+  } finally {
+    for (const engine of engines) await engine.close();
+  }
+  return data;
+}
+
+/**
+ * Starts and joins threads in turn. Each frees what the one before has left, allocates, frees, and
+ * leaves something to the next.
+ *
+ * @returns {Promise<string>} what is wrong, or ''
+ */
+async function churn(subject, total) {
+  const workload = { group: 'threads', name: 'thread-churn', threads: 1 };
+  const file = await moduleFor(workload, subject, 'memory');
+  const { default: factory } = await import(pathToFileURL(file).href);
+  const module = await factory({ threads: 1 });
+  const progress = progressBar(subject);
+  const start = performance.now();
+  let settled;
+  let done = 0;
+  while (done < total) {
+    const lives = Math.min(SETTLED, total - done);
+    // One more warms up.
+    module._bench_run(module._workload_thread_churn(), 1, lives - 1, Infinity, 2 ** 31 - 1);
+    done += lives;
+    settled ??= module._bench_memory();
+    progress(Math.min(done / total, 0.99), `${done.toLocaleString('en')} threads`);
+    // Workers send messages.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const seconds = (performance.now() - start) / 1000;
+  progress(1);
+  module._bench_finish();
+  const memory = module._bench_memory();
+  console.log(
+    `${subject}: ${total.toLocaleString('en')} threads in ${seconds.toFixed(1)} s, ` +
+      `${Math.round((seconds / total) * 1e6)} µs each; ${memory / 1024} KiB of linear memory`,
+  );
+  if (memory === settled) return '';
+  return (
+    `${subject}: linear memory grew from ${settled / 1024} KiB after ` +
+    `${SETTLED.toLocaleString('en')} threads to ${memory / 1024} KiB`
+  );
+}
+
+async function main() {
+  const { values } = parseArgs({ options: OPTIONS });
+  if (values.help) return console.log(HELP);
+  if (values.churn) {
+    const total = positive(values.churn, '--churn');
+    await ensureEmscripten();
+    for (const subject of names(values.subjects ?? 'wasmalloc', SUBJECTS, 'allocator')) {
+      const wrong = await churn(subject, total);
+      if (!wrong) continue;
+      console.error(`bench:threads: ${wrong}`);
+      process.exitCode = 1;
+    }
+    return;
+  }
+  const data = await measure(values);
+  if (values.save && !data.complete)
+    throw new UsageError('--save stores whole runs only: without --only, --subjects, --threads');
+  const output = values.json ?? (values.save ? STORED_THREADS : LATEST);
+  await writeResults(output, data);
+  console.log(threadReport(data));
+  console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  main().catch((error) => {
+    console.error(`bench:threads: ${error.message}`);
+    process.exitCode = error instanceof UsageError || /PARSE_ARGS/.test(error.code) ? 2 : 1;
+  });
+}
