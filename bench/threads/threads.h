@@ -129,13 +129,7 @@ enum { SPINS = 5000 };
 
 /* Sleeps until somebody wakes those who wait for *word, for so many nanoseconds at most, unless it is
  * not `value`. Only in a build with threads there is ever a reason to. */
-static inline void sleep_while(atomic_int *word, int value, int64_t nanoseconds) {
-#ifdef __EMSCRIPTEN_PTHREADS__
-  __builtin_wasm_memory_atomic_wait32((int *)word, value, nanoseconds);
-#else
-  (void)word, (void)value, (void)nanoseconds;
-#endif
-}
+void sleep_while(atomic_int *word, int value, int64_t nanoseconds);
 
 /* Waits, not for long, until *word is no longer `value`. */
 static inline void wait_while(atomic_int *word, int value) {
