@@ -26,11 +26,14 @@ int main(int argc, char **argv) {
 }
 `;
 
+// The last two are for the C library of a program with threads.
 const TRAPS = `#include <stddef.h>
 void *malloc(size_t size) { __builtin_trap(); }
 void *calloc(size_t count, size_t size) { __builtin_trap(); }
 void *realloc(void *block, size_t size) { __builtin_trap(); }
 void free(void *block) { __builtin_trap(); }
+void *emscripten_builtin_memalign(size_t alignment, size_t size) { __builtin_trap(); }
+void emscripten_builtin_free(void *block) { __builtin_trap(); }
 `;
 
 /**
