@@ -10,7 +10,10 @@ const TIME_LIMIT = 400;
 /** A program that takes longer than this is too slow. dlmalloc needs half a second to two. */
 const PROGRAM_LIMIT = 8000;
 
-/** The same for its memory, where several run at a time. */
+/** A program with threads has a limit of its own, and says so when it is stuck. */
+const THREADS_LIMIT = 30_000;
+
+/** The same for memory, where several run at a time. */
 const MEMORY_LIMIT = 20_000;
 
 /** To know that an allocator is slow needs no precision: rounds for a workload that was ended, or that
@@ -109,7 +112,8 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
           continue;
         const module = await moduleFor(workload, subject, 'time');
         const job = timeJob(selection, workload, subject);
-        const measured = await engine.run(tier, module, job, PROGRAM_LIMIT);
+        const limit = workload.group === 'threads' ? THREADS_LIMIT : PROGRAM_LIMIT;
+        const measured = await engine.run(tier, module, job, limit);
         if (measured.failed) result.failed = measured.failed;
         else result.rounds.push(measured.time);
         if (measured.ended) result.ended = measured.ended;

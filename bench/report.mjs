@@ -104,7 +104,12 @@ export function bytes(value) {
 }
 
 /** What stands where there is no number. */
-const REASONS = { 'out of memory': 'no memory', 'too slow': 'too slow' };
+const REASONS = {
+  'out of memory': 'no memory',
+  'too slow': 'too slow',
+  'wrong contents': 'wrong contents',
+  stuck: 'stuck',
+};
 
 /** The times of a configuration with their spreads. Ended early: `≥`, the rest would be slower. */
 export function timeTable(results, config, group) {

@@ -99,12 +99,29 @@ function plainMean(results, config, reference) {
   return Math.exp(logarithms.reduce((sum, value) => sum + value, 0) / logarithms.length);
 }
 
+/** What 5_wasmalloc has not finished, whether its time or its memory was measured. */
+function unfinished({ data }) {
+  return [data.times, data.memory].flatMap((measured) =>
+    Object.entries(measured ?? {}).flatMap(([variant, workloads]) =>
+      Object.entries(workloads)
+        .filter(([, subjects]) => subjects[SUBJECT]?.failed)
+        .map(([name]) => `${TITLES.get(name)}, ${variant}`),
+    ),
+  );
+}
+
 /** @returns {import('./bars.mjs').Bar[]} */
 export function threadBars(results) {
   const list = [];
   const add = (what, must, { value, note } = {}) => list.push({ what, must, value, note });
   const two = variantName(2);
 
+  const failures = unfinished(results);
+  const isMeasured = results.data.times || results.data.memory;
+  add('workloads that are not finished', 0, {
+    value: isMeasured ? failures.length : undefined,
+    note: failures[0],
+  });
   for (const [peer, must] of [
     ['mimalloc', 0.95],
     ['dlmalloc', 0.25],

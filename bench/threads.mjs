@@ -91,6 +91,10 @@ function variantsOf(workloads, counts) {
   );
 }
 
+function isComplete({ only, subjects, threads }) {
+  return !only && !subjects && !threads;
+}
+
 /** Measures. Returns what is stored as JSON. */
 async function measure(values) {
   const only = names(values.only ?? '', [...WORKLOADS, ...KINDS], 'workload or measurement');
@@ -118,7 +122,7 @@ async function measure(values) {
     date: new Date().toISOString().slice(0, 10),
     quick: values.quick,
     rounds,
-    complete: only.length === 0 && !values.subjects && !values.threads,
+    complete: isComplete(values),
     versions: versions(emscripten, engines),
     subjects,
     threads,
@@ -204,9 +208,9 @@ async function main() {
     }
     return;
   }
-  const data = await measure(values);
-  if (values.save && !data.complete)
+  if (values.save && !isComplete(values))
     throw new UsageError('--save stores whole runs only: without --only, --subjects, --threads');
+  const data = await measure(values);
   const output = values.json ?? (values.save ? STORED_THREADS : LATEST);
   await writeResults(output, data);
   console.log(threadReport(data));

@@ -159,8 +159,10 @@ static double run_together(void) {
   wake(&go);
   await_all(&endings);
   double time = emscripten_get_now() - start;
-  for (unsigned i = 0; i < threads; ++i)
-    pthread_join(tables.threads[i].handle, NULL), tables.threads[i].has_ended = 0;
+  for (unsigned i = 0; i < threads; ++i) {
+    pthread_join(tables.threads[i].handle, NULL);
+    tables.threads[i].has_ended = 0;
+  }
   return time;
 }
 
