@@ -52,12 +52,68 @@
  * size. An object is used, or deferred, or its bit is set in its run's word or, if the run is in use,
  * in its class. A run that has free objects is in use or in the ring of its class, any other in none.
  *
+ * Threads. Each thread has a *cache*: quick lists, runs in use and rings of its own, for all small sizes. A run
+ * belongs to the cache that it was made for, and stays there. What is below, the heap of 4_bins, is for all, and
+ * so is one lock.
+ *
+ *      thread A                             thread B                           what takes the lock
+ *      +---------------------------+        +---------------------------+
+ *      | cache: lists, runs, rings |        | cache                     |
+ *      | returned  <----------------- lock ----- objects of A's runs    |      32 objects at a time
+ *      +---------------------------+        +---------------------------+
+ *             |                                    |                           a new run, a block that
+ *      +----------------------------------------------------------------+      is not in one, what is
+ *      | the heap: blocks, bins, the rest                               |      larger than 1 KB
+ *      +----------------------------------------------------------------+
+ *
+ * malloc finds an object in its own cache. free looks at the head of an object: it says whose the run is. Its own
+ * it frees. Those of others it collects, and gives back under the lock: sets a bit in the run, which is not the
+ * run's word, and puts the run on the owner's list, from where the owner takes it when it has the lock
+ * for some other reason. Nobody waits for anybody but at the lock, and nobody who has the lock waits.
+ *
+ * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
+ * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
+ * many whole runs, the lists' room, and runs that are partly free.
+ *
+ * Who may touch what, with threads:
+ *
+ *   - what is in a cache above `returned`, and of a run its word and its links: the thread that has the
+ *     cache, with or without the lock; if none has it, whoever has the lock. A cache changes hands under the lock.
+ *   - everything else: whoever has the lock. Taking it is an acquire, leaving it a release: what was
+ *     written under it, or by the thread that left a cache, is there for the next.
+ *   - a run's size, objects and cache are written under the lock before any object of it is handed out. What a
+ *     thread does with a block before it hands it to another is the program's to order.
+ *   - but free reads the head of its block before it has the lock, while another thread, which has it, may change it:
+ *     sets or clears P, or makes a block of an object whose run it dissolves. Of what free reads it
+ *     relies on the size, which stays (or grows, for the last object of a run), and on the mark if it is its own
+ *     cache's: only this thread dissolves its own runs. Whatever else it knows it asks again under
+ *     the lock. So these accesses need no order (read_head(), change_head() in block.h).
+ *
+ * Whoever knows that it has no cache, before a thread has been set up, while it ends, or in a Wasm Worker beside
+ * threads, takes the lock for every call. In a program that has Wasm Workers alone all do, and share one cache.
+ *
  * Cost: malloc and free take constant time. A call that would have to grow linear memory, which takes an
  * engine up to 75 microseconds, first spends a part of that on releasing what is deferred.
  *
  * When to choose it: always, if in doubt.
  */
 #define BINS_WITHOUT_CONTRACT
+
+/* Whether each thread has a cache of its own. A Wasm Worker cannot tell when it ends: where there are no
+ * threads but those, they share one. */
+#if defined(__EMSCRIPTEN_PTHREADS__) || defined(WASMALLOC_THREADS)
+#define CACHES 1
+#include <pthread.h>
+/* The lock is taken now and then only. And as long as linear memory has room, it is not worth while to reclaim, under
+ * the lock, what will be missed. */
+#define LOCKS_ITSELF
+#define ROUNDS_IN_ROOM 0
+#define IF_CACHES(...) __VA_ARGS__
+#else
+#define CACHES 0
+#define IF_CACHES(...)
+#endif
+
 #include "4_bins.c"
 
 #ifdef __OPTIMIZE_SIZE__
@@ -66,28 +122,46 @@
 #define RUNS 1
 #endif
 
-/* Blocks of less than CLASSES units of ALIGNMENT have a class. */
-#define CLASSES 129
-#define LARGE (CLASSES * ALIGNMENT)
+/* Blocks of less than LARGE_UNITS units of ALIGNMENT are small, and have a class: one for each size. With threads
+ * each has lists and runs of its own, and there sizes above FINE_UNITS go by steps of COARSE units: more classes
+ * would take more memory than the rounding. */
+#define LARGE_UNITS 129
+#define LARGE (LARGE_UNITS * ALIGNMENT)
 #define LARGEST_SMALL (LARGE - ALIGNMENT - WORD)
+#define FINE_UNITS 32
+#define COARSE 4
+#define COARSE_SIZE (COARSE * ALIGNMENT)
+#define FIRST_COARSE (FINE_UNITS - FINE_UNITS / COARSE)
+#define CLASSES (CACHES ? FIRST_COARSE + LARGE_UNITS / COARSE + 1 : LARGE_UNITS)
 
-/* A quick list has room for this part of the heap, but for LEAST_ROOM blocks and no more than MOST_ROOM. */
+/* A quick list has room for this part of the heap, but for LEAST_ROOM blocks and no more than MOST_ROOM. With
+ * threads it has room for LEAST_BYTES: every block that finds no room may take the lock. */
 #define ROOM_PART 512
-#define LEAST_ROOM 4
+#define LEAST_ROOM (CACHES ? 1 : 4)
+#define LEAST_BYTES 1024
 #define MOST_ROOM 64
 
-/* Blocks of less than RUN_CLASSES units come in runs, after so many that were allocated one by one. */
-#define RUN_CLASSES 33
-#define POPULAR 32
+/* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
+ * all small ones do, for a thread needs no lock for its own runs; and after RARELY_POPULAR that were allocated and
+ * not freed if they are large, so that runs are a small part of what is used. The smallest come in runs at once: several
+ * lie in a cache line, and should all be one thread's. */
+#define RUN_CLASSES (CACHES ? CLASSES : 33)
+#define POPULAR (CACHES ? 16 : 32)
+#define RARELY_POPULAR 64
 
 /* The first run of a size has LEAST_OBJECTS. After ALIKE runs the next have twice as many, until they have
- * MOST_OBJECTS. */
+ * MOST_OBJECTS, or MOST_BYTES. */
 #define LEAST_OBJECTS 8
 #define ALIKE 2
 #define MOST_OBJECTS 32
+#define MOST_BYTES 2048
 
-/* So many runs may be wholly free: to dissolve them takes no longer than to grow linear memory. */
-#define MOST_WHOLE 256
+/* So many runs may be wholly free: to dissolve them takes no longer than to grow linear memory. With threads fewer:
+ * they are of no use to others. */
+#define MOST_WHOLE (CACHES ? 128 : 256)
+
+/* So many objects of other threads are given back at once. */
+#define MOST_FOREIGN 32
 
 /* So many deferred blocks are released, or runs looked at, when memory is short. */
 #define RELEASED 16
@@ -112,12 +186,16 @@
 struct run {
   uint64_t word;
   struct run *next, *previous; /* in the ring */
-  uint16_t size;               /* of an object, head included */
-  uint16_t objects;            /* their number */
+#if CACHES
+  struct cache *cache;
+  struct run *next_returned; /* of the same cache, with bits here: */
+  uint32_t returned;         /* like the word's, of objects that other threads have freed */
+#endif
+  uint16_t size;    /* of an object, head included */
+  uint16_t objects; /* their number */
 };
 
-#define RUN_HEADER                                                                                 \
-  ALIGN_UP(WORD + 2 * sizeof(struct run *) + sizeof(uint64_t) + 2 * sizeof(uint16_t))
+#define RUN_HEADER ALIGN_UP(WORD + offsetof(struct run, objects) + sizeof(uint16_t))
 #define COUNT(objects) ((uint64_t)(objects) << 32)
 #define IN_USE COUNT(2 * MOST_OBJECTS)
 
@@ -126,36 +204,95 @@ struct run {
  *
  *      bit   31                16 15      11 10            3 2   0       (wasm32)
  *            +-------------------+----------+---------------+-----+
- *            | distance from run | number   | size          | SPU |
+ *            | mark              | number   | size          | SPU |
  *            +-------------------+----------+---------------+-----+
  *                                                            110
+ *
+ * The mark is the distance from the run. With threads, where that is computed from the number and the size, it
+ * is the cache's: so free knows whose the object is without touching the run.
  */
 #define NUMBER_SHIFT (sizeof(size_t) == 8 ? 12 : 11)
-#define DISTANCE_SHIFT (NUMBER_SHIFT + 5)
+#define MARK_SHIFT (NUMBER_SHIFT + 5)
 #define OBJECT_SIZE (((size_t)1 << NUMBER_SHIFT) - ALIGNMENT)
 
 _Static_assert(MOST_OBJECTS == LEAST_OBJECTS << 2 && MOST_OBJECTS == 1 << 5, "numbers fit");
-_Static_assert((RUN_CLASSES - 1) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
+_Static_assert((CACHES ? LARGE_UNITS : RUN_CLASSES) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
 
 /* The payload of a deferred block or object. */
 struct deferred {
   struct deferred *next;
 };
 
-/* Aligned so that the address is the size, shifted. */
-static struct size_class {
-  _Alignas(8 * WORD) struct deferred *quick; /* the quick list */
-  uint32_t free;    /* bit i is set if object i of the run in use is free, and malloc's to take */
-  char *objects;    /* the payload of that run's first object, or NULL */
-  struct run *runs; /* a ring of other runs that have free objects, or NULL */
-  uint8_t room;     /* so many more blocks may be put on the quick list */
-  uint8_t most;     /* and so many when it is empty */
-  uint8_t waiting;  /* so many blocks were allocated one by one since a run was last tried */
-  uint8_t made;     /* so many runs were made; counted as far as it matters */
-} classes[CLASSES]; /* by size in units; there are no blocks below MINIMUM_BLOCK */
+/* What malloc and free of small blocks need. With threads it belongs to one of them. Aligned so that the
+ * address is the size, shifted. */
+struct size_class {
+  _Alignas(4 * WORD) struct deferred *quick; /* the quick list */
+  char *objects; /* the payload of the first object of the run in use, or NULL */
+  uint32_t free; /* bit i is set if object i of that run is free, and malloc's to take */
+  uint8_t room;  /* so many more blocks may be put on the quick list */
+  uint8_t most;  /* and so many when it is empty */
+};
 
-/* So many runs are in rings and wholly free. */
-static uint32_t whole_runs;
+/* The other runs of a size, and how the next one is made. */
+struct ring {
+  _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
+  uint8_t waiting; /* so many blocks were allocated one by one since a run was last tried; with
+                      threads, and not freed */
+  uint8_t made;    /* so many runs were made; counted as far as it matters */
+};
+
+/* Begins where a cache line does, so that no two threads write to the same. */
+#define CACHE_ALIGNMENT (CACHES ? CACHE_LINE : 4 * WORD)
+
+struct cache {
+  /* There are no blocks below MINIMUM_BLOCK: the first two are never used. */
+  _Alignas(CACHE_ALIGNMENT) struct size_class classes[CLASSES];
+  struct ring rings[RUN_CLASSES];
+  uint32_t whole_runs; /* so many runs are in rings and wholly free */
+#if CACHES
+  size_t mark;      /* in the heads of its objects; not 0 */
+  uint32_t foreign; /* so many objects of others' runs this thread has freed: */
+  struct block *foreign_objects[MOST_FOREIGN];
+  _Alignas(CACHE_LINE) struct run *returned; /* those with objects that others have freed */
+  bool taken;                                /* by a thread */
+  struct cache *next;                        /* of all that were ever made */
+#endif
+};
+
+static struct cache first_cache;
+
+#if CACHES
+static _Thread_local struct cache *own;
+#endif
+
+/* This thread's cache, or NULL. */
+static inline struct cache *own_cache(void) {
+#if CACHES
+  return own;
+#else
+  return &first_cache;
+#endif
+}
+
+/* All caches there are, from first_cache to NULL. */
+static inline struct cache *next_cache(const struct cache *cache) {
+#if CACHES
+  return cache->next;
+#else
+  (void)cache;
+  return NULL;
+#endif
+}
+
+/* Whether this thread, which has the lock, may use a cache: it is its own, or no thread's. */
+static inline bool may_use(const struct cache *cache) {
+#if CACHES
+  return cache == own || !cache->taken;
+#else
+  (void)cache;
+  return true;
+#endif
+}
 
 /* The class that is to release something when memory is short. */
 static uint32_t candidate;
@@ -165,20 +302,55 @@ NOT_INLINED static void release_block(struct block *block, size_t size) {
   release_block_here(block, size);
 }
 
-static inline struct size_class *class_of(size_t size) {
-  return &classes[size / ALIGNMENT];
+/* The class of a used block: malloc takes from it for requests that the block is large enough for. */
+static inline struct size_class *class_of(struct cache *cache, size_t size) {
+  size_t units = size / ALIGNMENT;
+  return &cache->classes[CACHES && units > FINE_UNITS ? FIRST_COARSE + units / COARSE : units];
+}
+
+/* The size of the smallest block that belongs to a class. */
+static inline size_t class_size(uint32_t index) {
+  size_t units = CACHES && index > FINE_UNITS ? (index - FIRST_COARSE) * COARSE : index;
+  return units * ALIGNMENT;
+}
+
+/* The size of a block for a request: the smallest of its class. */
+static inline size_t size_for(size_t bytes) {
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  if (CACHES && size > FINE_UNITS * ALIGNMENT && size < LARGE)
+    size = (size + COARSE_SIZE - 1) & ~(COARSE_SIZE - 1);
+  return size;
+}
+
+/* The two arrays have the same steps. */
+static inline struct ring *ring_of(struct size_class *class) {
+  return (struct ring *)((char *)class + offsetof(struct cache, rings));
+}
+
+static inline struct cache *run_cache(const struct run *run) {
+#if CACHES
+  return run->cache;
+#else
+  (void)run;
+  return &first_cache;
+#endif
 }
 
 static inline bool is_object(const struct block *block) {
   return RUNS && block->head & SPECIAL;
 }
 
-static inline struct run *object_run(const struct block *object) {
-  return (struct run *)((char *)object - (object->head >> DISTANCE_SHIFT));
-}
-
 static inline uint32_t object_number(const struct block *object) {
   return object->head >> NUMBER_SHIFT & (MOST_OBJECTS - 1);
+}
+
+static inline struct run *object_run(const struct block *object) {
+#if CACHES
+  size_t distance = RUN_HEADER - WORD + object_number(object) * (object->head & OBJECT_SIZE);
+#else
+  size_t distance = object->head >> MARK_SHIFT;
+#endif
+  return (struct run *)((char *)object - distance);
 }
 
 static inline struct run *run_in_use(const struct size_class *class) {
@@ -196,10 +368,10 @@ static inline bool is_whole(const struct run *run) {
 /* ---- rings ---- */
 
 /* Puts a run at the end of its ring. */
-NOT_INLINED static void link_run(struct size_class *class, struct run *run) {
-  struct run *first = class->runs;
+NOT_INLINED static void link_run(struct ring *ring, struct run *run) {
+  struct run *first = ring->runs;
   if (!first)
-    class->runs = first = run->previous = run;
+    ring->runs = first = run->previous = run;
   struct run *last = first->previous;
   run->next = first;
   run->previous = last;
@@ -207,19 +379,19 @@ NOT_INLINED static void link_run(struct size_class *class, struct run *run) {
   last->next = run;
 }
 
-NOT_INLINED static void unlink_run(struct size_class *class, struct run *run) {
+NOT_INLINED static void unlink_run(struct ring *ring, struct run *run) {
   struct run *next = run->next;
   struct run *previous = run->previous;
   previous->next = next;
   next->previous = previous;
-  if (class->runs == run)
-    class->runs = next == run ? NULL : next;
+  if (ring->runs == run)
+    ring->runs = next == run ? NULL : next;
   if (is_whole(run))
-    --whole_runs;
+    --run_cache(run)->whole_runs;
 }
 
 /* Puts the run in use, if there is one, into the ring. */
-static void retire_run(struct size_class *class) {
+static void retire_run(struct size_class *class, struct ring *ring) {
   struct run *run = run_in_use(class);
   if (!run)
     return;
@@ -230,8 +402,8 @@ static void retire_run(struct size_class *class) {
   if (free) {
     run->word = free | COUNT(run->objects - (uint32_t)__builtin_popcount(free));
     if (is_whole(run))
-      ++whole_runs;
-    link_run(class, run);
+      ++run_cache(run)->whole_runs;
+    link_run(ring, run);
   }
 }
 
@@ -249,7 +421,7 @@ RARE static void dissolve(struct run *run) {
   for (uint32_t number = 0; number < objects; ++number, free >>= 1) {
     struct block *next = number + 1 == objects ? end : block_at(block, size);
     if (!(free & 1)) {
-      block->head = (size_t)((char *)next - (char *)block) | USED | PREVIOUS_USED;
+      change_head(block, (size_t)((char *)next - (char *)block) | USED | PREVIOUS_USED);
       if (row != block)
         release_block(row, (size_t)((char *)block - (char *)row));
       row = next; /* an object's head has PREVIOUS_USED set */
@@ -268,154 +440,345 @@ static inline struct block *find_for_run(size_t size, uint32_t *objects) {
     struct block *block = find_free(run_size);
     if (block)
       return block;
-    if (*objects == LEAST_OBJECTS) {
+    if (*objects <= LEAST_OBJECTS) {
       /* The rest, which is too small, is to be used last. */
-      block = find_free(size);
-      return (block && block != rest.block) || free_list_reclaim(false) ? NULL
-                                                                        : find_elsewhere(run_size);
+      bool in_room = CACHES && memory_room() >= run_size + ALIGNMENT;
+      block = in_room ? NULL : find_free(size);
+      if ((block && block != rest.block) || (!in_room && free_list_reclaim(false)))
+        return NULL;
+      return find_elsewhere(run_size);
     }
     *objects /= 2;
   }
 }
 
+/* The mark of an object that lies so far behind its run. */
+static inline size_t mark_at(size_t distance) {
+#if CACHES
+  (void)distance;
+  return own->mark;
+#else
+  return distance;
+#endif
+}
+
+/* Counts a block that is to be allocated, and says whether it should rather come in a run. */
+static inline bool is_popular(struct ring *ring, size_t size) {
+#if CACHES
+  if (ring->waiting < UINT8_MAX)
+    ++ring->waiting;
+  return size <= CACHE_LINE ||
+         ring->waiting >= (size <= FINE_UNITS * ALIGNMENT ? POPULAR : RARELY_POPULAR);
+#else
+  (void)size;
+  if (++ring->waiting < POPULAR)
+    return false;
+  ring->waiting = 0;
+  return true;
+#endif
+}
+
 /* Makes a run of free objects, if the size is popular and there is memory for one. */
 RARE static struct run *make_run(struct size_class *class, size_t size) {
-  if (++class->waiting < POPULAR)
+  struct ring *ring = ring_of(class);
+  if (!is_popular(ring, size))
     return NULL;
-  class->waiting = 0;
-  uint32_t objects = (uint32_t)LEAST_OBJECTS << class->made / ALIKE;
+  uint32_t objects = (uint32_t)LEAST_OBJECTS << ring->made / ALIKE;
+#if CACHES
+  if (size <= CACHE_LINE)
+    objects = MOST_OBJECTS;
+  while (objects > LEAST_OBJECTS / 2 && objects * size > MOST_BYTES)
+    objects /= 2;
+#endif
   struct block *block = find_for_run(size, &objects);
   if (!block)
     return NULL;
-  class->waiting = POPULAR - 1; /* the next one may follow at once */
-  if (class->made < 2 * ALIKE)
-    ++class->made;
+#if !CACHES
+  ring->waiting = POPULAR - 1; /* the next one may follow at once */
+#endif
+  if (ring->made < 2 * ALIKE)
+    ++ring->made;
 
   /* Before a free block there is no other, and P is set. */
   block->head = cut_free(block, RUN_HEADER + objects * size) | SPECIAL | PREVIOUS_USED;
   struct run *run = block_payload(block);
   size_t distance = RUN_HEADER - WORD;
   for (uint32_t number = 0; number < objects; ++number, distance += size)
-    ((struct block *)((char *)run + distance))->head = distance << DISTANCE_SHIFT |
+    ((struct block *)((char *)run + distance))->head = mark_at(distance) << MARK_SHIFT |
                                                        (size_t)number << NUMBER_SHIFT | size |
                                                        SPECIAL | PREVIOUS_USED;
+#if CACHES
+  run->cache = own;
+  run->returned = 0;
+#endif
   run->size = (uint16_t)size;
   run->objects = (uint16_t)objects;
   run->word = UINT32_MAX >> (MOST_OBJECTS - objects);
   return run;
 }
 
-/* Gives malloc free objects, which it has run out of, and the quick list, which is empty, new room. Says
- * whether there are objects. */
-static inline bool refill(struct size_class *class, size_t size) {
-  if (!class->room) {
-    size_t room = (size_t)(heap.end - heap.first) / ROOM_PART / size;
-    class->room = class->most = (uint8_t)(room < LEAST_ROOM  ? LEAST_ROOM
-                                          : room > MOST_ROOM ? MOST_ROOM
-                                                             : room);
-  }
-  if (!RUNS || size >= RUN_CLASSES * ALIGNMENT)
-    return false;
+/* Gives a quick list, which is empty, room. */
+static inline void renew_room(struct size_class *class, size_t size) {
+  size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART;
+  if (CACHES && bytes < LEAST_BYTES)
+    bytes = LEAST_BYTES;
+  size_t room = bytes / size;
+  class->room = class->most = (uint8_t)(room < LEAST_ROOM  ? LEAST_ROOM
+                                        : room > MOST_ROOM ? MOST_ROOM
+                                                           : room);
+}
+
+/* A run with free objects, which is in no ring, or NULL. There is no longer one in use. */
+static inline struct run *find_run(struct size_class *class) {
   struct run *run = run_in_use(class);
   if (!run || !free_objects(run)) {
+    struct ring *ring = ring_of(class);
     if (run)
       run->word = COUNT(1);
     class->objects = NULL;
-    run = class->runs;
+    run = ring->runs;
     if (run)
-      unlink_run(class, run);
-    else if (!(run = make_run(class, size)))
-      return false;
-    class->objects = (char *)run + RUN_HEADER;
+      unlink_run(ring, run);
   }
+  return run;
+}
+
+/* Gives all free objects of a run, which is in no ring, to malloc. */
+static inline void use_run(struct size_class *class, struct run *run) {
+  class->objects = (char *)run + RUN_HEADER;
   class->free = free_objects(run);
   run->word = IN_USE;
-  return true;
 }
 
 /* Looks after a run whose count has reached 0. The ring's first are the ones that have free objects since
  * the shortest time: most of theirs are used, and are likely to stay together. */
-NOT_INLINED static void attend(struct run *run) {
-  struct size_class *class = class_of(run->size);
+NOT_INLINED static void attend(struct run *run IF_CACHES(, bool locked)) {
+  struct cache *cache = run_cache(run);
+  struct ring *ring = ring_of(class_of(cache, run->size));
   uint32_t free = free_objects(run);
   if ((free & (free - 1)) == 0) { /* a single one */
     run->word |= COUNT(run->objects - 1);
-    link_run(class, run);
-    class->runs = run;
-  } else if (++whole_runs > MOST_WHOLE) {
-    unlink_run(class, run);
+    link_run(ring, run);
+    ring->runs = run;
+  } else if (++cache->whole_runs > MOST_WHOLE) {
+    unlink_run(ring, run);
+    IF_CACHES(if (!locked) heap_lock();)
     dissolve(run);
+    IF_CACHES(if (!locked) heap_unlock();)
   }
 }
 KEEP_APART(attend);
 
-static inline void free_object(struct block *object) {
-  struct run *run = object_run(object);
-  uint64_t word = (run->word | (uint32_t)1 << object_number(object)) - COUNT(1);
+/* Frees an object of a run that is this thread's to use, which may have the lock. */
+static inline void free_object(struct run *run, uint32_t number, bool locked) {
+  (void)locked;
+  uint64_t word = (run->word | (uint32_t)1 << number) - COUNT(1);
   run->word = word;
   if (word < COUNT(1))
-    attend(run);
+    attend(run IF_CACHES(, locked));
 }
+
+#if CACHES
+/* Frees an object of another thread's run: leaves word for it. */
+static void return_object(struct run *run, uint32_t number) {
+  struct cache *cache = run->cache;
+  if (!run->returned) {
+    run->next_returned = cache->returned;
+    cache->returned = run;
+  }
+  run->returned |= (uint32_t)1 << number;
+}
+
+/* Frees the objects that others have returned. */
+RARE static void take_returned(struct cache *cache) {
+  for (struct run *run; (run = cache->returned);) {
+    cache->returned = run->next_returned;
+    uint32_t returned = run->returned;
+    run->returned = 0;
+    for (; returned; returned &= returned - 1)
+      free_object(run, (uint32_t)__builtin_ctz(returned), true);
+  }
+}
+#endif
 
 /* ---- when memory is short ---- */
 
 static void release(struct block *block) {
-  if (is_object(block))
-    free_object(block);
-  else
+  if (is_object(block)) {
+    struct run *run = object_run(block);
+#if CACHES
+    if (!may_use(run->cache)) {
+      return_object(run, object_number(block));
+      return;
+    }
+#endif
+    free_object(run, object_number(block), true);
+  } else {
     release_block(block, block_size(block));
+  }
 }
 
-/* Releases up to `count` blocks of a quick list, and says how many. */
-RARE static size_t release_quick(struct size_class *class, size_t count) {
+/* Releases up to `count` blocks of a list, and says how many. */
+RARE static size_t release_list(struct deferred **list, size_t count) {
   size_t released = 0;
-  for (struct deferred *deferred; released < count && (deferred = class->quick); ++released) {
-    class->quick = deferred->next;
+  for (struct deferred *deferred; released < count && (deferred = *list); ++released) {
+    *list = deferred->next;
     release(payload_block(deferred));
   }
   return released;
 }
 
-/* Looks at up to `count` runs of a class, the last of the ring first, and dissolves those of which at least
- * 1 / share is free. Says how many. */
-RARE static size_t dissolve_runs(struct size_class *class, size_t count, uint32_t share) {
+/* The same of a quick list. */
+static inline size_t release_quick(struct size_class *class, size_t count) {
+  size_t released = release_list(&class->quick, count);
+#if CACHES
+  class->room += (uint8_t)released;
+#endif
+  return released;
+}
+
+#if CACHES
+/* Gives objects back to other threads, and takes those that they have given back. */
+RARE static void exchange(struct cache *cache) {
+  while (cache->foreign)
+    release(cache->foreign_objects[--cache->foreign]);
+  take_returned(cache);
+}
+#endif
+
+/* Looks at up to `count` runs of a ring, the last first, and dissolves those of which at least a half is free, or
+ * all. Says how many. */
+RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
   size_t dissolved = 0;
-  retire_run(class);
-  for (size_t looked = 0; class->runs && looked < count; ++looked) {
-    struct run *run = class->runs->previous;
-    if ((uint32_t)__builtin_popcount(free_objects(run)) * share >= run->objects) {
-      unlink_run(class, run);
+  for (size_t looked = 0; ring->runs && looked < count; ++looked) {
+    struct run *run = ring->runs->previous;
+    if (all || (uint32_t)__builtin_popcount(free_objects(run)) * 2 >= run->objects) {
+      unlink_run(ring, run);
       dissolve(run);
       ++dissolved;
-      class->waiting = class->made = 0;
+      ring->made = 0;
+#if !CACHES
+      ring->waiting = 0;
+#endif
     } else {
-      class->runs = run;
+      ring->runs = run;
     }
   }
   return dissolved;
 }
 
-/* Releases up to `count` deferred blocks and runs, and says whether there were any. Goes on in the class
- * where it ended the last time. */
-RARE static bool release_some(size_t count, uint32_t share) {
-  size_t left = count;
-  for (uint32_t visited = 0; visited < CLASSES; ++visited) {
-    struct size_class *class = &classes[candidate];
-    if (class->quick || class->objects || class->runs) {
-      left -= release_quick(class, left);
-      if (RUNS)
-        left -= dissolve_runs(class, left, share);
-      if (!left)
-        break;
-    }
-    candidate = candidate ? candidate - 1 : CLASSES - 1;
+/* Releases up to `count` deferred blocks and runs of the class that is the candidate, and says how many. */
+static inline size_t reclaim_from(struct cache *cache, size_t count, bool all) {
+  struct size_class *class = &cache->classes[candidate];
+  size_t released = release_quick(class, count);
+  if (RUNS && candidate < RUN_CLASSES) {
+    retire_run(class, ring_of(class));
+    released += dissolve_runs(ring_of(class), count - released, all);
   }
+  return released;
+}
+
+/* Releases some of the deferred blocks and of the runs of which at least a half is free, or all blocks and all
+ * runs of which anything is. Goes on in the class where it ended the last time. */
+RARE static bool free_list_reclaim(bool all) {
+  size_t count = all ? SIZE_MAX : RELEASED;
+  size_t left = count;
+  uint32_t first = candidate;
+#if CACHES
+  for (struct cache *cache = &first_cache; cache; cache = cache->next)
+    if (may_use(cache))
+      exchange(cache);
+#endif
+  do {
+#if CACHES
+    for (struct cache *cache = &first_cache; cache; cache = cache->next)
+      if (may_use(cache))
+        left -= reclaim_from(cache, left, all);
+#else
+    left -= reclaim_from(&first_cache, left, all);
+#endif
+    if (!left)
+      break;
+    candidate = (candidate ? candidate : CLASSES) - 1;
+  } while (candidate != first);
   return left < count;
 }
 
-static bool free_list_reclaim(bool all) {
-  return all ? release_some(SIZE_MAX, MOST_OBJECTS) : release_some(RELEASED, 2);
+/* malloc of the heap below. */
+#if CACHES
+NOT_INLINED
+#else
+inline
+#endif
+static void *allocate_below(size_t size) {
+  struct block *block = find_free(size);
+  return block ? use_block(block, cut_free(block, size)) : allocate_elsewhere(size);
 }
+
+/* ---- the caches of threads ---- */
+
+#if CACHES
+/* Whether this thread ends. */
+static _Thread_local bool ended;
+
+static size_t caches_made;
+
+/* Knows a thread's cache, so that leave_cache() is called when the thread ends. */
+static pthread_key_t cache_key;
+
+/* Leaves the cache of a thread that ends, with all that is in it, to the next that begins, and to all when
+ * memory is short. What else is called to end the thread does without. */
+static void leave_cache(void *value) {
+  struct cache *cache = value;
+  heap_lock();
+  cache->taken = false;
+  own = NULL;
+  ended = true;
+  heap_unlock();
+}
+
+/* Makes a cache, behind the last that was made; NULL if there is no memory, or no mark. */
+static struct cache *make_cache(struct cache *last) {
+  if (caches_made == SIZE_MAX >> MARK_SHIFT)
+    return NULL;
+  char *payload = allocate_below(sizeof(struct cache) + CACHE_LINE);
+  if (!payload)
+    return NULL;
+  /* Like a run it is internal, but its first words are 0 (is_run()). */
+  struct block *block = payload_block(payload);
+  block->head ^= USED | SPECIAL;
+  __builtin_memset(payload, 0, block_size(block) - WORD);
+  last->next = (struct cache *)(payload + (-(uintptr_t)payload & (CACHE_LINE - 1)));
+  return last->next;
+}
+
+/* This thread's cache, with all that others have returned to it. NULL if it cannot have one: there is no memory,
+ * or the thread ends, or it is a Wasm Worker, which has no keys. */
+RARE static struct cache *find_cache(void) {
+  struct cache *cache = own;
+  if (!cache) {
+    if (ended || !pthread_self() ||
+        (caches_made == 0 && pthread_key_create(&cache_key, leave_cache)))
+      return NULL;
+    struct cache *last;
+    for (cache = &first_cache; cache && cache->taken; cache = cache->next)
+      last = cache;
+    if (!cache && !(cache = make_cache(last)))
+      return NULL;
+    if (!cache->mark)
+      cache->mark = ++caches_made;
+    cache->taken = true;
+    own = cache;
+    pthread_setspecific(cache_key, cache);
+  }
+  exchange(cache);
+  return cache;
+}
+#else
+static inline struct cache *find_cache(void) {
+  return &first_cache;
+}
+#endif
 
 /* ---- the contract ---- */
 
@@ -426,36 +789,75 @@ static inline void *take_object(struct size_class *class, size_t size) {
   return class->objects + (size_t)__builtin_ctz(free) * size;
 }
 
-/* malloc, where neither the quick list nor the run in use has anything. */
+/* The first block of a quick list, or NULL. */
+static inline void *take_deferred(struct size_class *class) {
+  struct deferred *deferred = class->quick;
+  if (deferred) {
+    class->quick = deferred->next;
+#if CACHES
+    ++class->room;
+#endif
+  }
+  return deferred;
+}
+
+#if CACHES
+/* Gives malloc free objects, which it has run out of, if the thread's runs have any; says whether. */
+NOT_INLINED static bool refill(struct size_class *class) {
+  struct run *run = find_run(class);
+  if (run)
+    use_run(class, run);
+  return run != NULL;
+}
+#endif
+
+/* A block of `size` bytes, where neither the quick list nor the run in use has one. */
+static inline void *allocate_locked(size_t size) {
+  struct cache *cache;
+  if (size < LARGE && (cache = find_cache())) {
+    struct size_class *class = class_of(cache, size);
+    if (CACHES ? !class->quick : !class->room)
+      renew_room(class, size);
+    if (RUNS && size <= class_size(RUN_CLASSES - 1)) {
+      if (CACHES && class->free) /* the cache was that of a thread that has ended */
+        return take_object(class, size);
+      struct run *run = find_run(class);
+      if (run || (run = make_run(class, size))) {
+        use_run(class, run);
+        return take_object(class, size);
+      }
+    }
+  }
+  return allocate_below(size);
+}
+
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
-  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  if (size < LARGE) {
-    struct size_class *class = class_of(size);
-    if (refill(class, size))
-      return take_object(class, size);
-  }
-  struct block *block = find_free(size);
-  if (!block)
-    return allocate_elsewhere(size);
-  return use_block(block, cut_free(block, size));
+  heap_lock();
+  void *payload = allocate_locked(size_for(bytes));
+  heap_unlock();
+  return payload;
 }
 KEEP_APART(allocate_slowly);
 
 static inline void *heap_allocate(size_t bytes) {
-  if (bytes <= LARGEST_SMALL) {
-    size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-    struct size_class *class = class_of(size);
-    struct deferred *deferred = class->quick;
-    if (deferred) {
-      class->quick = deferred->next;
-      return deferred;
-    }
+  struct cache *cache = own_cache();
+  if (cache && bytes <= LARGEST_SMALL) {
+    size_t size = size_for(bytes);
+    struct size_class *class = class_of(cache, size);
+    void *payload = take_deferred(class);
+    if (payload)
+      return payload;
+#if CACHES
+    if (RUNS && (class->free || refill(class)))
+      return take_object(class, size);
+#else
     if (RUNS && class->free) {
       class->room = class->most;
       return take_object(class, size);
     }
+#endif
   }
   return allocate_slowly(bytes);
 }
@@ -470,19 +872,68 @@ static inline bool defer(struct size_class *class, struct deferred *payload) {
   return true;
 }
 
+#if CACHES
+/* free, where there is no room for a block of `size` bytes. A half of the quick list goes with it, so that the
+ * lock need not be taken for every block. */
+NOT_INLINED static void release_slowly(struct block *block, size_t size) {
+  heap_lock();
+  release(block);
+  struct cache *cache;
+  if (size < LARGE && (cache = find_cache())) {
+    struct size_class *class = class_of(cache, size);
+    size_t released = 1;
+    if (!class->quick)
+      renew_room(class, size);
+    else if (!class->room)
+      released += release_quick(class, (class->most + 1U) / 2);
+    struct ring *ring = ring_of(class);
+    ring->waiting = (uint8_t)(ring->waiting > released ? ring->waiting - released : 0);
+  }
+  heap_unlock();
+}
+KEEP_APART(release_slowly);
+#endif
+
+/* Whether an object with such a head is in a run of this thread's cache. */
+static inline bool is_own(const struct cache *cache, size_t head) {
+#if CACHES
+  return cache && head >> MARK_SHIFT == cache->mark;
+#else
+  (void)cache;
+  (void)head;
+  return true;
+#endif
+}
+
 /* Written so that an object, the most frequent, has the fewest tests to pass. */
 static inline void heap_release(void *payload) {
+  struct cache *cache = own_cache();
   struct block *block = payload_block(payload);
-  size_t head = block->head;
-  if (is_object(block)) {
-    if (!defer(class_of(head & OBJECT_SIZE), payload))
-      free_object(block);
-    return;
+  size_t head = read_head(block);
+  size_t size;
+  if (RUNS && head & SPECIAL) {
+    size = head & OBJECT_SIZE;
+    if (is_own(cache, head)) {
+      if (!defer(class_of(cache, size), payload))
+        free_object(object_run(block), object_number(block), !CACHES);
+      return;
+    }
+#if CACHES
+    if (cache && cache->foreign < MOST_FOREIGN) {
+      cache->foreign_objects[cache->foreign++] = block;
+      return;
+    }
+#endif
+  } else {
+    size = head & ~(size_t)FLAGS;
+    if (size < LARGE && head & PREVIOUS_USED && cache && defer(class_of(cache, size), payload))
+      return;
   }
-  size_t size = head & ~(size_t)FLAGS;
-  if (size < LARGE && head & PREVIOUS_USED && defer(class_of(size), payload))
-    return;
+#if CACHES
+  release_slowly(block, size);
+#else
   release_block(block, size);
+#endif
 }
 
 static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
@@ -496,14 +947,18 @@ static size_t heap_payload_size(const void *payload) {
 
 /* Releases a block if it is deferred, and says whether it was. */
 RARE static bool release_if_deferred(struct block *block) {
-  if (is_object(block) || block->head >= LARGE)
+  struct cache *cache = own_cache();
+  if (!cache || is_object(block) || block->head >= LARGE)
     return false;
-  struct deferred **link = &class_of(block_size(block))->quick;
+  struct deferred **link = &class_of(cache, block_size(block))->quick;
   while (*link && *link != block_payload(block))
     link = &(*link)->next;
   if (!*link)
     return false;
   *link = (*link)->next;
+#if CACHES
+  ++class_of(cache, block_size(block))->room;
+#endif
   release_block(block, block_size(block));
   return true;
 }
@@ -526,30 +981,39 @@ static bool heap_trim(size_t keep) {
 
 /* ---- the walk and the check ---- */
 
+/* What is in the runs of other threads is theirs to know: their objects count as used. */
 static void show_object(struct wasmalloc_block *walk, const struct run *run, uint32_t number) {
   walk->address = (char *)run + RUN_HEADER + (size_t)number * run->size;
   walk->size = run->size - WORD;
-  walk->state = free_objects(run) >> number & 1 ? WASMALLOC_FREE : WASMALLOC_USED;
+  walk->state =
+      may_use(run_cache(run)) && free_objects(run) >> number & 1 ? WASMALLOC_FREE : WASMALLOC_USED;
+}
+
+/* Whether a block is a run. The other internal ones are caches. */
+static bool is_run(struct block *block) {
+  return block_state(block) == WASMALLOC_INTERNAL && ((struct run *)block_payload(block))->size;
 }
 
 /* The walk looks at the heap as it is when nothing is deferred and no run is in use. In place of a run it
- * shows the objects. */
+ * shows the objects. What other threads have in their caches it shows as used. */
 static bool heap_next_block(struct wasmalloc_block *walk) {
   if (!walk->address) {
     free_list_reclaim(true);
-  } else if (block_state(payload_block(walk->address)) == WASMALLOC_INTERNAL) {
+  } else {
     struct block *object = payload_block(walk->address);
-    struct run *run = object_run(object);
-    uint32_t number = object_number(object) + 1;
-    if (number < run->objects) {
-      show_object(walk, run, number);
-      return true;
+    if (block_state(object) == WASMALLOC_INTERNAL && object->head >> MARK_SHIFT) {
+      struct run *run = object_run(object);
+      uint32_t number = object_number(object) + 1;
+      if (number < run->objects) {
+        show_object(walk, run, number);
+        return true;
+      }
+      walk->address = run;
     }
-    walk->address = run;
   }
   if (!block_walk(walk))
     return false;
-  if (walk->state == WASMALLOC_INTERNAL)
+  if (is_run(payload_block(walk->address)))
     show_object(walk, walk->address, 0);
   return true;
 }
@@ -564,22 +1028,29 @@ struct run_counts {
 static bool run_is_sound(const struct block *block, struct run_counts *counts) {
   const struct run *run = (const struct run *)(block + 1);
   size_t size = block_size(block);
-  if (size < RUN_HEADER || run->size >= RUN_CLASSES * ALIGNMENT ||
+  if (size < RUN_HEADER || run->size > class_size(RUN_CLASSES - 1) ||
       (size_t)run->objects * run->size > size - RUN_HEADER)
     return false;
-  const struct size_class *class = class_of(run->size);
-  uint32_t free = free_objects(run);
-  uint32_t freed = (uint32_t)__builtin_popcount(free);
-  uint32_t count = (uint32_t)(run->word >> 32);
   const struct block *object = (const struct block *)((const char *)run + RUN_HEADER - WORD);
   for (uint32_t number = 0; number < run->objects; ++number) {
     /* Not by object_run(): who knows where the head of a broken one leads. */
-    size_t distance = (size_t)((const char *)object - (const char *)run);
-    if (!is_object(object) || object->head >> DISTANCE_SHIFT != distance ||
+#if CACHES
+    bool known = run->cache == &first_cache || payload_may_be_at((uintptr_t)run->cache);
+    size_t mark = known ? run->cache->mark : 0;
+#else
+    size_t mark = (size_t)((const char *)object - (const char *)run);
+#endif
+    if (!is_object(object) || object->head >> MARK_SHIFT != mark ||
         object_number(object) != number || (object->head & OBJECT_SIZE) != run->size)
       return false;
     object = (const struct block *)((const char *)object + run->size);
   }
+  if (!may_use(run_cache(run)))
+    return true;
+  uint32_t free = free_objects(run);
+  uint32_t freed = (uint32_t)__builtin_popcount(free);
+  uint32_t count = (uint32_t)(run->word >> 32);
+  const struct size_class *class = class_of(run_cache(run), run->size);
   if (run == run_in_use(class))
     return (class->free & free) == 0 && count == (IN_USE >> 32) - freed;
   counts->linked += free != 0;
@@ -587,20 +1058,27 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
   return count == (free ? run->objects - freed : 1);
 }
 
-/* Checks a quick list and a ring, and counts its runs down. NULL or what is broken. */
-static const void *class_check(const struct size_class *class, struct run_counts *counts) {
-  size_t size = (size_t)(class - classes) * ALIGNMENT;
+/* So much larger than its class says a deferred block cannot be. */
+#define MOST_SURPLUS ((CACHES ? COARSE + 1 : 2) * ALIGNMENT)
+
+/* Checks a quick list: NULL or what is broken. */
+static const void *quick_check(const struct size_class *class, size_t size) {
   uint32_t deferred_blocks = 0;
   for (struct deferred *deferred = class->quick; deferred; deferred = deferred->next) {
     struct block *block = payload_block(deferred);
     if (deferred->next && !payload_may_be_at((uintptr_t)deferred->next))
       return deferred;
-    /* What was the last object of a run that was dissolved may be a little larger. */
+    /* The last object of a run that was dissolved may be larger. */
     size_t surplus = heap_payload_size(deferred) + WORD - size;
-    if (block_is_free(block) || surplus >= MINIMUM_BLOCK || ++deferred_blocks > MOST_ROOM)
+    if (block_is_free(block) || surplus >= MOST_SURPLUS || ++deferred_blocks > MOST_ROOM)
       return deferred;
   }
-  const struct run *run = class->runs;
+  return NULL;
+}
+
+/* Checks a ring, and counts its runs down: NULL or what is broken. */
+static const void *ring_check(const struct ring *ring, size_t size, struct run_counts *counts) {
+  const struct run *run = ring->runs;
   if (run)
     do {
       /* Uncovered: the runs are sound one by one, and only a fault of the allocator itself would put one
@@ -610,10 +1088,11 @@ static const void *class_check(const struct size_class *class, struct run_counts
         return run;
       --counts->linked;
       run = run->next;
-    } while (run != class->runs);
+    } while (run != ring->runs);
   return NULL;
 }
 
+/* What belongs to other threads is not looked at. */
 static const void *heap_check(void) {
   const void *broken = tags_check();
   if (broken || !heap.first)
@@ -621,11 +1100,19 @@ static const void *heap_check(void) {
   struct run_counts counts = {0, 0};
   for (struct block *block = (struct block *)heap.first; block != heap_end_block();
        block = block_next(block))
-    if (block_state(block) == WASMALLOC_INTERNAL && !run_is_sound(block, &counts))
+    if (is_run(block) && !run_is_sound(block, &counts))
       return block_payload(block);
-  for (uint32_t index = 0; index < CLASSES && !broken; ++index)
-    broken = class_check(&classes[index], &counts);
+  for (struct cache *cache = &first_cache; cache; cache = next_cache(cache)) {
+    if (!may_use(cache))
+      continue;
+    for (uint32_t index = 0; index < CLASSES && !broken; ++index) {
+      broken = quick_check(&cache->classes[index], class_size(index));
+      if (!broken && index < RUN_CLASSES)
+        broken = ring_check(&cache->rings[index], class_size(index), &counts);
+    }
+    counts.whole -= cache->whole_runs;
+  }
   /* Uncovered: only a fault of the allocator itself makes its variables wrong, and no heap has led to one. */
-  bool counted = counts.linked == 0 && counts.whole == whole_runs;
+  bool counted = counts.linked == 0 && counts.whole == 0;
   return broken || counted ? broken : (const void *)-1;
 }

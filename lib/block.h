@@ -42,31 +42,9 @@
 #define WASMALLOC_BLOCK_H
 
 #include "allocator.h"
+#include "compiler.h"
 
 #define WORD sizeof(size_t)
-
-/* For what is called from several places: keeps the code small and fast paths short. */
-#define NOT_INLINED __attribute__((noinline))
-
-/* The same for what is called rarely: small is better than fast there. */
-#ifdef __clang__
-#define RARE __attribute__((noinline, minsize))
-#else
-#define RARE NOT_INLINED
-#endif
-
-/* For what malloc or free consist of. */
-#define ALWAYS_INLINED __attribute__((always_inline)) inline
-
-/* wasm-opt inlines a function that has only one caller, whatever its size. malloc and free must stay
- * short, above all for V8's baseline compiler, which does not optimize; that the address of a slow part
- * is taken keeps it apart. */
-#ifdef __wasm__
-#define KEEP_APART(function)                                                                       \
-  __attribute__((used)) static const void *const kept_apart_##function = (const void *)function
-#else
-#define KEEP_APART(function) _Static_assert(1, "")
-#endif
 
 enum { USED = 1, PREVIOUS_USED = 2, SPECIAL = 4, FLAGS = USED | PREVIOUS_USED | SPECIAL };
 
@@ -82,6 +60,29 @@ static struct {
   size_t
       peak_size; /* the largest that the heap was before it was trimmed, foreign blocks not counted */
 } heap;
+
+/*
+ * The head of a used block is read without the lock by a thread that frees it, when another thread may just be
+ * changing the flag P in it, or its kind: what the reader wants of it stays as it is. Only the one must be told
+ * that the other may happen. On the development machine that is an atomic access without order. In
+ * WebAssembly a word is never torn and such a race has a meaning, so a plain access will do; atomic ones have
+ * an order there, and cost.
+ */
+static inline size_t read_head(const struct block *block) {
+#ifdef WASMALLOC_THREADS
+  return __atomic_load_n(&block->head, __ATOMIC_RELAXED);
+#else
+  return *(const volatile size_t *)&block->head;
+#endif
+}
+
+static inline void change_head(struct block *block, size_t head) {
+#ifdef WASMALLOC_THREADS
+  __atomic_store_n(&block->head, head, __ATOMIC_RELAXED);
+#else
+  block->head = head;
+#endif
+}
 
 static inline size_t block_size(const struct block *block) {
   return block->head & ~(size_t)FLAGS;

@@ -57,6 +57,10 @@ struct free_block {
  * takes a fraction of the time that growing takes, and of what the program will do with a large block. */
 #define RECLAIM_ROUNDS(size) (16 + (size) / 1024)
 
+#ifndef ROUNDS_IN_ROOM
+#define ROUNDS_IN_ROOM 1
+#endif
+
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
  * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
  * head of `block` is written afterwards. */
@@ -100,6 +104,14 @@ static inline size_t *previous_tag(struct block *block) {
 /* The block before this one, which is free and listed. */
 static inline struct block *block_previous(struct block *block) {
   return (struct block *)((char *)block - *previous_tag(block));
+}
+
+static inline void set_previous_used(struct block *block) {
+  change_head(block, block->head | PREVIOUS_USED);
+}
+
+static inline void set_previous_free(struct block *block) {
+  change_head(block, block->head & ~(size_t)PREVIOUS_USED);
 }
 
 /* Makes `size` bytes at `block` a listed free block, in place of `old`, which they overlap, if
@@ -147,7 +159,7 @@ ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) 
       listed_size = next_size;
     }
   } else {
-    next->head &= ~(size_t)PREVIOUS_USED;
+    set_previous_free(next);
   }
   list_block(block, size, listed, listed_size);
 }
@@ -159,7 +171,7 @@ NOT_INLINED static size_t cut_listed(struct block *block, size_t size) {
   size_t available = block_size(block);
   if (available - size < MINIMUM_BLOCK) {
     free_list_remove((struct free_block *)block);
-    block_at(block, available)->head |= PREVIOUS_USED;
+    set_previous_used(block_at(block, available));
     return available;
   }
   list_block(block_at(block, size), available - size, block, available);
@@ -192,7 +204,7 @@ RARE static bool grow_rest(size_t size, bool comfortable) {
   /* A new part of the heap: a foreign block follows what was the rest. */
   if (end && rest.size) {
     list_block(rest.block, rest.size, NULL, 0);
-    end->head &= ~(size_t)PREVIOUS_USED;
+    set_previous_free(end);
   }
   set_rest(block, more);
   return true;
@@ -209,11 +221,12 @@ static struct block *find_free(size_t size) {
  * more than it must. But where linear memory itself would have to grow, which takes longer and is for
  * good, more is reclaimed; and all of it where it cannot grow. */
 RARE static struct block *find_elsewhere(size_t size) {
-  size_t rounds = memory_room() < size - rest.size + 2 * ALIGNMENT ? RECLAIM_ROUNDS(size) : 1;
+  size_t rounds =
+      memory_room() < size - rest.size + 2 * ALIGNMENT ? RECLAIM_ROUNDS(size) : ROUNDS_IN_ROOM;
   struct block *block;
   bool reclaimed;
   do {
-    reclaimed = free_list_reclaim(false);
+    reclaimed = (ROUNDS_IN_ROOM || rounds) && free_list_reclaim(false);
     block = reclaimed ? find_free(size) : NULL;
   } while (reclaimed && !block && --rounds);
   if (block)
@@ -241,7 +254,7 @@ KEEP_APART(allocate_elsewhere);
 static inline void *allocate_block(size_t size) {
   struct block *block = (struct block *)free_list_take(size);
   if (block) {
-    block_at(block, size)->head |= PREVIOUS_USED;
+    set_previous_used(block_at(block, size));
     return use_block(block, size);
   }
   block = (struct block *)free_list_find(size);
@@ -290,9 +303,11 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **sur
   size_t more = size - available;
   if (next == rest.block) {
     /* New memory helps if it continues the rest. Another thread may call sbrk() at any time: then it
-     * does not, and has become a rest of its own. (Uncovered: with one thread that never happens.) */
+     * does not, and has become a rest of its own, which must be a block's size. (Uncovered: with one thread
+     * that never happens.) */
     if (rest.size < more &&
-        (heap.end != memory_break() || !grow_rest(more, true) || next != rest.block))
+        (heap.end != memory_break() ||
+         !grow_rest(more < MINIMUM_BLOCK ? MINIMUM_BLOCK : more, true) || next != rest.block))
       return false;
     block->head += cut_rest(more);
     return true;
@@ -333,7 +348,7 @@ RARE static void *take_aligned(struct block *block, size_t alignment, size_t siz
   } else {
     list_block(block, skipped, block, available);
     used->head = (available - skipped) | USED;
-    block_next(used)->head |= PREVIOUS_USED;
+    set_previous_used(block_next(used));
     *surplus = cut_surplus(used, size);
   }
   return block_payload(used);

@@ -17,7 +17,6 @@
 #define _GNU_SOURCE
 #include WASMALLOC_ALLOCATOR
 #include "inspect.h"
-#include "lock.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -44,6 +43,18 @@ __attribute__((noinline, cold)) static void *fail(int error) {
   return NULL;
 }
 
+static inline void lock_for_malloc_and_free(void) {
+#ifndef LOCKS_ITSELF
+  heap_lock();
+#endif
+}
+
+static inline void unlock_for_malloc_and_free(void) {
+#ifndef LOCKS_ITSELF
+  heap_unlock();
+#endif
+}
+
 static inline bool is_power_of_two(size_t number) {
   return number != 0 && (number & (number - 1)) == 0;
 }
@@ -52,9 +63,9 @@ static inline bool is_power_of_two(size_t number) {
 
 NOT_INLINED void *FUNCTION(malloc)(size_t bytes);
 void *FUNCTION(malloc)(size_t bytes) {
-  heap_lock();
+  lock_for_malloc_and_free();
   void *payload = heap_allocate(bytes);
-  heap_unlock();
+  unlock_for_malloc_and_free();
   return payload ? payload : fail(ENOMEM);
 }
 PUBLISH(malloc)
@@ -64,9 +75,9 @@ NOT_INLINED void FUNCTION(free)(void *payload);
 void FUNCTION(free)(void *payload) {
   if (!payload)
     return;
-  heap_lock();
+  lock_for_malloc_and_free();
   heap_release(payload);
-  heap_unlock();
+  unlock_for_malloc_and_free();
 }
 PUBLISH(free)
 PUBLISH_AS(__libc_free, free)

@@ -111,7 +111,7 @@ async function fuzzGuided(options) {
     const fault = path.join(FOLDER, `${label}-fault-`);
     say(`${label}: ${seconds} s`);
     const args = [
-      ...[`-max_total_time=${seconds}`, '-max_len=2048', '-timeout=60', '-print_final_stats=1'],
+      ...[`-max_total_time=${seconds}`, '-max_len=2048', '-timeout=1200', '-print_final_stats=1'],
       ...[`-artifact_prefix=${fault}`, found, storedCorpus(label)],
       // What comes behind these is not libFuzzer's to understand.
       ...['-ignore_remaining_args=1', ...traitsOf(allocator)],
