@@ -25,6 +25,13 @@ const KINDS = {
   // Of these hundreds are built.
   mutant: { compiler: 'cc', flags: ['-O1'] },
   sanitized: { compiler: 'cc', flags: ['-O1', '-g', ...SANITIZERS] },
+  // The code for programs with threads, called by one. What would be a thread's own is an ordinary variable, so
+  // that it is forgotten with the heap.
+  threaded: {
+    compiler: 'cc',
+    flags: ['-O1', '-g', ...SANITIZERS],
+    lib: ['-DWASMALLOC_THREADS', '-D_Thread_local='],
+  },
   // The counters are variables too: they must not be forgotten with the heap.
   coverage: { compiler: 'cc', flags: ['-O0', '-g'], lib: ['--coverage'], keepsState: true },
   // Guided by coverage. And the same for the merging of a corpus: fast, and with every branch still there.
@@ -70,8 +77,8 @@ function compileShared(folder, kind, words) {
 /**
  * Builds a fuzzer for the development machine.
  *
- * @param {{ allocator: string, kind: 'fast' | 'mutant' | 'sanitized' | 'coverage' | 'guided' |
- *   'merging', folder: string,
+ * @param {{ allocator: string, kind: 'fast' | 'mutant' | 'sanitized' | 'threaded' | 'coverage' |
+ *   'guided' | 'merging', folder: string,
  *   lib?: string, words?: boolean, shared?: string }} options `folder` gets the program; `lib` is the
  *   folder with the allocator's sources, if they are not the project's own; `words`: the word interface;
  *   `shared` gets what does not depend on the allocator, if another folder than `folder`

@@ -72,6 +72,7 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
       const add = (title, job) => defined.push(define(`${title} (${name})`, job));
       add('20 million calls', native(name, 'fast', 20 * MILLION, false));
       add('1 million calls with sanitizers', native(name, 'sanitized', MILLION, false));
+      add('1 million calls as with threads', native(name, 'threaded', MILLION, false));
       add('2 million calls of the word interface', native(name, 'fast', 2 * MILLION, true));
       add('1 million calls in WebAssembly', module(name, MILLION, {}));
       add(

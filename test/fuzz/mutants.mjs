@@ -204,7 +204,7 @@ export const MUTANTS = [
     ],
     [
       'the block behind is not told',
-      '    next->head &= ~(size_t)PREVIOUS_USED;\n  }\n  list_block',
+      '    set_previous_free(next);\n  }\n  list_block',
       '  }\n  list_block',
     ],
     [
@@ -219,7 +219,7 @@ export const MUTANTS = [
     ],
     [
       'a block taken whole: the next is not told',
-      '    block_at(block, available)->head |= PREVIOUS_USED;\n',
+      '    set_previous_used(block_at(block, available));\n',
       '',
     ],
     [
@@ -229,8 +229,8 @@ export const MUTANTS = [
     ],
     [
       'the old rest is lost where a new part begins',
-      '    list_block(rest.block, rest.size, NULL, 0);\n    end->head',
-      '    end->head',
+      '    list_block(rest.block, rest.size, NULL, 0);\n    set_previous',
+      '    set_previous',
     ],
     ['a surplus too small for a block', 'if (surplus < MINIMUM_BLOCK)', 'if (surplus < WORD)'],
     ['cutting a surplus off keeps the size', '  block->head -= surplus;\n', ''],
@@ -340,8 +340,8 @@ export const MUTANTS = [
   ...inFile('5_wasmalloc.c', [
     [
       'the object number is that of the neighbour',
-      '(uint32_t)1 << object_number(object)',
-      '(uint32_t)1 << (object_number(object) ^ 1)',
+      '(run->word | (uint32_t)1 << number)',
+      '(run->word | (uint32_t)1 << (number ^ 1))',
     ],
     [
       'an object is handed out twice',
@@ -370,18 +370,18 @@ export const MUTANTS = [
     ],
     [
       'a retired run is whole and not counted',
-      '    if (is_whole(run))\n      ++whole_runs;\n    link_run',
+      '    if (is_whole(run))\n      ++run_cache(run)->whole_runs;\n    link_run',
       '    link_run',
     ],
     [
       'a ring keeps a run that has left it',
-      '  previous->next = next;\n  next->previous = previous;\n  if (class->runs',
-      '  if (class->runs',
+      '  previous->next = next;\n  next->previous = previous;\n  if (ring->runs',
+      '  if (ring->runs',
     ],
     [
       'the first of a ring is not moved on',
-      'class->runs = next == run ? NULL : next;',
-      'class->runs = next == run ? NULL : run;',
+      'ring->runs = next == run ? NULL : next;',
+      'ring->runs = next == run ? NULL : run;',
     ],
     [
       'the header of a run is a word too short',
@@ -395,18 +395,18 @@ export const MUTANTS = [
     ],
     [
       "the size of a deferred object is its neighbour's class",
-      'if (!defer(class_of(head & OBJECT_SIZE), payload))',
-      'if (!defer(class_of((head & OBJECT_SIZE) + ALIGNMENT), payload))',
+      'size = head & OBJECT_SIZE;',
+      'size = (head & OBJECT_SIZE) + ALIGNMENT;',
     ],
     [
       'a deferred block is released and stays on its list',
-      '  *link = (*link)->next;\n  release_block',
-      '  release_block',
+      '  *link = (*link)->next;\n#if CACHES\n  ++class_of',
+      '#if CACHES\n  ++class_of',
     ],
     [
       'the quick list loses its second block',
-      '      class->quick = deferred->next;\n      return deferred;',
-      '      class->quick = deferred->next ? deferred->next->next : NULL;\n      return deferred;',
+      '    class->quick = deferred->next;\n#if',
+      '    class->quick = deferred->next ? deferred->next->next : NULL;\n#if',
     ],
     [
       'an object grows by a word',
@@ -415,8 +415,8 @@ export const MUTANTS = [
     ],
     [
       'the whole request is not checked',
-      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size = block_size_for',
-      '  size_t size = block_size_for',
+      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  heap_lock',
+      '  heap_lock',
     ],
     [
       'a run in use is not told of frees',
