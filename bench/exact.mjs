@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Measures what does not depend on the machine, code size, memory and the number of memory.grow
 // calls, and compares it with the stored reference. Exits with 1 when something has become worse.
-// Usage: node bench/exact.mjs [--all] [--help]
+// Usage: node bench/exact.mjs [--all] [--save] [--help]
 import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -9,11 +9,10 @@ import { ensureEmscripten } from '../scripts/emscripten.mjs';
 import { OURS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { measureMemory, measureSizes, prepare } from './measure.mjs';
-import { progressBar } from './progress.mjs';
-import { STORED } from './run.mjs';
+import { STORED, step, writeResults } from './run.mjs';
 import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
 
-const HELP = `Usage: npm run bench:exact [-- --all]
+const HELP = `Usage: npm run bench:exact [-- --all --save]
 
 Measures code size, peak memory and the number of memory.grow calls of the five allocators, and
 compares them with bench/results.json. They are the same in every run and on every machine, so any
@@ -21,6 +20,7 @@ difference comes from a change of the code. Lists the differences; exits with 1 
 worse. \`npm run bench -- --save\` makes a new reference.
 
   --all   Emscripten's own allocators too
+  --save  what was measured becomes the reference; the times in it stay those of an earlier run
   --help  this text`;
 
 /**
@@ -40,12 +40,6 @@ export async function measureExactly({ all = false } = {}) {
   const subjects = all ? SUBJECTS : OURS;
   const selection = { subjects, workloads: [...SMALL, ...EXTRA, ...PROGRAMS] };
   const [engine] = await findEngines(['node']);
-  const step = async (title, work) => {
-    const progress = progressBar(title);
-    const result = await work(progress);
-    progress(1);
-    return result;
-  };
   await step('building', (progress) => prepare(selection, 'memory', progress));
   return {
     subjects,
@@ -98,6 +92,16 @@ export function differences(reference, measured) {
   return found;
 }
 
+/** Puts what was measured into the reference, but for what only took too long. */
+export function merge(reference, measured) {
+  for (const [use, levels] of Object.entries(measured.sizes))
+    for (const [level, sizes] of Object.entries(levels))
+      Object.assign(reference.sizes[use][level], sizes);
+  for (const [name, results] of Object.entries(measured.memory))
+    for (const [subject, result] of Object.entries(results))
+      if (result.failed !== 'too slow') reference.memory[name][subject] = result;
+}
+
 /** The stored reference run. */
 export function readReference() {
   if (!existsSync(STORED))
@@ -107,7 +111,7 @@ export function readReference() {
 
 async function main() {
   const boolean = { type: 'boolean', default: false };
-  const { values } = parseArgs({ options: { all: boolean, help: boolean } });
+  const { values } = parseArgs({ options: { all: boolean, save: boolean, help: boolean } });
   if (values.help) return console.log(HELP);
   const reference = readReference();
   const { version } = await ensureEmscripten();
@@ -116,10 +120,16 @@ async function main() {
       `The reference was made with Emscripten ${reference.versions.emscripten}, and this is ` +
         `${version}: sizes may differ for that.`,
     );
-  const found = differences(reference, await measureExactly(values));
+  const measured = await measureExactly(values);
+  const found = differences(reference, measured);
   for (const { text, worse } of found) console.log(`${worse ? 'worse ' : 'better'}  ${text}`);
   if (found.length === 0) console.log('All as in the reference.');
-  process.exitCode = found.some(({ worse }) => worse) ? 1 : 0;
+  if (values.save) {
+    merge(reference, measured);
+    await writeResults(STORED, reference);
+  } else if (found.some(({ worse }) => worse)) {
+    process.exitCode = 1;
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -46,7 +46,8 @@ struct wasmalloc_statistics {
  * Walks the heap in the order of addresses. Start with a block whose address
  * is NULL; each call moves it on to the next block and returns true, or
  * returns false when there is none left. The heap must not change meanwhile.
- * Constant time per call, except the first, which may tidy up.
+ * Constant time per call, except the first, which may tidy up. With threads, what others have put aside for
+ * themselves is shown as used (5_wasmalloc).
  */
 bool wasmalloc_next_block(struct wasmalloc_block *block);
 
@@ -56,7 +57,8 @@ void wasmalloc_statistics(struct wasmalloc_statistics *statistics);
 /*
  * Checks every invariant of the heap. Returns NULL when all hold, else the
  * address of the first block that breaks one ((void *)-1 when the fault is
- * not in a block). Takes time in proportion to the number of blocks.
+ * not in a block). Takes time in proportion to the number of blocks. With threads, what others have put aside for
+ * themselves is not looked at (5_wasmalloc).
  */
 void *wasmalloc_check(void);
 

@@ -115,11 +115,21 @@ async function buildAndRun(allocator, { compile: compiling, link: linking, growt
   return runSuite(engine, [program], [...traits.args, ...(args ?? [])]);
 }
 
-/** A promise for each allocator. The first that is asked for starts all, to use all processors. */
+const starts = [];
+
+/** A promise for each allocator. The first that is asked for starts all, and those of the next group of tests: to
+ * use all processors. */
 function forAll(job) {
   let jobs;
-  return (allocator) => {
+  const start = () => {
     jobs ??= Object.fromEntries(allocators.map(({ name }) => [name, queued(() => job(name))]));
+    // Whoever asks for it is told, and nobody else.
+    Object.values(jobs).forEach((promise) => promise.catch(() => {}));
+  };
+  const next = starts.push(start);
+  return (allocator) => {
+    start();
+    starts[next]?.();
     return jobs[allocator];
   };
 }
