@@ -181,6 +181,31 @@ const single = {
     link: ['-sPTHREAD_POOL_SIZE=4', '-sASSERTIONS=2', '-sSAFE_HEAP=1', ...NO_GROWTH],
     args: ['1000'],
   },
+  'threads, MEMORY64, growth': {
+    source: 'threads.c',
+    flags: ['-O2', '-pthread', '-sMEMORY64', '-Wno-experimental'],
+    link: ['-sPTHREAD_POOL_SIZE=4', '-Wno-pthreads-mem-growth', ...GROWTH],
+    growth: true,
+    args: ['20000'],
+    node: findNode24,
+  },
+  'threads that end, with handlers and destructors that allocate': {
+    source: 'endings.c',
+    flags: ['-O2', '-pthread'],
+    link: ['-sPTHREAD_POOL_SIZE=1', ...NO_GROWTH],
+    args: ['handlers', '2000'],
+  },
+  '20,000 threads in turn': {
+    source: 'endings.c',
+    flags: ['-O2', '-pthread'],
+    link: ['-sPTHREAD_POOL_SIZE=1', ...NO_GROWTH],
+    args: ['churn', '20000'],
+  },
+  'threads that end, C++ thread_local destructors': {
+    source: 'thread_local.cpp',
+    flags: ['-O2', '-pthread'],
+    link: ['-sPTHREAD_POOL_SIZE=1', ...NO_GROWTH],
+  },
   'a program with a malloc of its own around emscripten_builtin_malloc': {
     source: 'wrap.c',
     flags: ['-O2'],
@@ -196,7 +221,7 @@ const single = {
 describe('C library interface: programs', function () {
   this.timeout(600_000);
 
-  for (const [name, { source, flags, link: linking, growth, args = [] }] of Object.entries(
+  for (const [name, { source, flags, link: linking, growth, args = [], node }] of Object.entries(
     single,
   )) {
     describe(name, () => {
@@ -204,7 +229,7 @@ describe('C library interface: programs', function () {
         const memory = source === 'large.c' ? [] : memoryFlags(traitsOf(allocator).memory, growth);
         const compiled = compile(flags, [source]);
         const program = await link(compiled, [...flags, ...linking, ...memory], allocator);
-        return runModule(program, { args: [...args, allocator] });
+        return runModule(program, { args: [...args, allocator], node: node?.() });
       });
       for (const { name: allocator } of allocators) {
         it(allocator, async () => {

@@ -1,10 +1,15 @@
 /*
- * Several threads at once: they malloc, realloc and free, and pass blocks to each other.
+ * Several threads at once, the main thread among them: they allocate, resize and free, and pass blocks
+ * to each other.
  *
  *   threads [OPERATIONS] [ALLOCATOR]
  *
- * Every block carries its size and a seed in its first words and a pattern behind them, so that
- * whoever gets it can check it, whichever thread it came from.
+ * Every block carries its size, its owner and a seed in its first words and a pattern over all the rest,
+ * so that whoever gets it can check it, whichever thread it came from: two blocks that overlap spoil each
+ * other. A model beside the heap counts how much there is of each thread's, live in whosever hands; it
+ * must come out as what is found in the end, and as nothing when all of that has been freed.
+ *
+ * Some threads end in the middle, and leave blocks behind.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -14,17 +19,32 @@
 
 #include "names.h"
 
-enum { THREADS = 4, SLOTS = 512, ROUNDS = 3 };
+enum { THREADS = 4, SLOTS = 512, ROUNDS = 3, KEPT = 64 };
+
+/* Of each round the threads, and behind them the main thread. */
+enum { OWNERS = ROUNDS * (THREADS + 1) };
 
 struct message {
-  size_t size; /* of the whole block */
+  size_t size; /* of the whole block, as far as it has been written */
+  uint32_t owner;
   uint32_t seed;
 };
 
 /* Blocks on their way from one thread to another. */
 static _Atomic(struct message *) slots[SLOTS];
+
+/* Blocks that a thread had to itself when it ended. */
+static struct message *kept[OWNERS * KEPT];
+
+/* The model: what each thread has allocated and nobody has freed. */
+static struct {
+  atomic_size_t blocks;
+  atomic_size_t bytes;
+} live[OWNERS];
+
 static atomic_int faults;
 static size_t operations = 50000;
+static bool never_frees;
 
 static uint32_t next(uint32_t *state) {
   *state ^= *state << 13;
@@ -60,7 +80,19 @@ static void check(const struct message *message, size_t size) {
   }
 }
 
-static struct message *create(uint32_t *state) {
+/* Every eighth block is used up to the last byte that it has. */
+static size_t size_to_use(struct message *message, size_t size, uint32_t *state) {
+  if (next(state) % 8) {
+    return size;
+  }
+  size_t usable = malloc_usable_size(message);
+  if (usable < size) {
+    fault("usable size", message);
+  }
+  return usable;
+}
+
+static struct message *create(uint32_t owner, uint32_t *state) {
   size_t limit = next(state) % 50 == 0 ? 20000 : 300;
   size_t size = sizeof(struct message) + next(state) % limit;
   struct message *message = NULL;
@@ -74,12 +106,14 @@ static struct message *create(uint32_t *state) {
       }
     }
     break;
-  case 1:
-    message = memalign(64, size);
-    if ((uintptr_t)message % 64 != 0) {
+  case 1: {
+    size_t alignment = (size_t)16 << next(state) % 6;
+    message = memalign(alignment, size);
+    if ((uintptr_t)message % alignment != 0) {
       fault("alignment", message);
     }
     break;
+  }
   default:
     message = malloc(size);
     break;
@@ -88,9 +122,12 @@ static struct message *create(uint32_t *state) {
     fault("no memory", NULL);
     return NULL;
   }
-  message->size = size;
+  message->size = size_to_use(message, size, state);
+  message->owner = owner;
   message->seed = next(state);
   write_from(message, sizeof *message);
+  atomic_fetch_add(&live[owner].blocks, 1);
+  atomic_fetch_add(&live[owner].bytes, message->size);
   return message;
 }
 
@@ -103,32 +140,64 @@ static struct message *resize(struct message *message, uint32_t *state) {
     return message;
   }
   check(moved, old < size ? old : size);
-  moved->size = size;
+  moved->size = size_to_use(moved, size, state);
   write_from(moved, sizeof *moved);
+  atomic_fetch_add(&live[moved->owner].bytes, moved->size - old);
   return moved;
 }
 
+static void release(struct message *message) {
+  check(message, message->size);
+  atomic_fetch_sub(&live[message->owner].blocks, 1);
+  atomic_fetch_sub(&live[message->owner].bytes, message->size);
+  free(message);
+}
+
+static void inspect(void) {
+  if (wasmalloc_check()) {
+    fault("the heap is sound", wasmalloc_check());
+  }
+  malloc_trim(0);
+  struct wasmalloc_statistics statistics;
+  wasmalloc_statistics(&statistics);
+  if (statistics.largest_free > statistics.free_size ||
+      statistics.used_size + statistics.free_size > statistics.heap_size) {
+    fault("statistics", NULL);
+  }
+}
+
 static void *work(void *argument) {
-  uint32_t state = (uint32_t)(uintptr_t)argument * 2654435761U + 1;
-  for (size_t i = 0; i < operations; i++) {
-    struct message *message = create(&state);
+  uint32_t owner = (uint32_t)(uintptr_t)argument;
+  uint32_t state = owner * 2654435761U + 1;
+  struct message **mine = &kept[owner * KEPT];
+  /* The first thread of a round ends in the middle. */
+  size_t end = owner % (THREADS + 1) == 0 ? operations / 2 : operations;
+  for (size_t i = 0; i < end; i++) {
+    struct message *message = create(owner, &state);
     if (!message) {
       break;
     }
     if (next(&state) % 4 == 0) {
       message = resize(message, &state);
     }
-    /* Somebody else's block comes back, or nothing. */
-    message = atomic_exchange(&slots[next(&state) % SLOTS], message);
+    /* One of its own comes back, or somebody else's, or nothing. */
+    if (next(&state) % 4 == 0) {
+      struct message **place = &mine[next(&state) % KEPT];
+      struct message *other = *place;
+      *place = message;
+      message = other;
+    } else {
+      message = atomic_exchange(&slots[next(&state) % SLOTS], message);
+    }
     if (message) {
       check(message, message->size);
-      free(message);
+      if (next(&state) % 4 == 0) {
+        message = resize(message, &state);
+      }
+      release(message);
     }
     if (i % 5000 == 0) {
-      if (wasmalloc_check()) {
-        fault("the heap is sound", wasmalloc_check());
-      }
-      malloc_trim(0);
+      inspect();
     }
     if (i % 1000 == 0 && sbrk(24) == (void *)-1) {
       fault("sbrk", NULL);
@@ -137,35 +206,116 @@ static void *work(void *argument) {
   return NULL;
 }
 
+static void *do_nothing(void *argument) {
+  return argument;
+}
+
+/* Starts threads, takes part if `work_here` is set, and waits for them. */
+static bool run(void *(*function)(void *), uint32_t first_owner, bool work_here) {
+  pthread_t threads[THREADS];
+  for (uint32_t i = 0; i < THREADS; i++) {
+    if (pthread_create(&threads[i], NULL, function, (void *)(uintptr_t)(first_owner + i))) {
+      fault("pthread_create", NULL);
+      return false;
+    }
+  }
+  if (work_here) {
+    work((void *)(uintptr_t)(first_owner + THREADS));
+  }
+  for (int i = 0; i < THREADS; i++) {
+    pthread_join(threads[i], NULL);
+  }
+  return true;
+}
+
+static size_t used_blocks(void) {
+  struct wasmalloc_statistics statistics;
+  wasmalloc_statistics(&statistics);
+  return statistics.used_blocks;
+}
+
+/* What is in slots and what threads have kept is what the model says, thread by thread. */
+static void compare_with_model(void) {
+  size_t blocks[OWNERS] = {0};
+  size_t bytes[OWNERS] = {0};
+  for (size_t i = 0; i < SLOTS + OWNERS * KEPT; i++) {
+    const struct message *message = i < SLOTS ? atomic_load(&slots[i]) : kept[i - SLOTS];
+    if (message) {
+      blocks[message->owner]++;
+      bytes[message->owner] += message->size;
+    }
+  }
+  for (size_t owner = 0; owner < OWNERS; owner++) {
+    if (blocks[owner] != atomic_load(&live[owner].blocks) ||
+        bytes[owner] != atomic_load(&live[owner].bytes)) {
+      fault("the model", NULL);
+    }
+  }
+}
+
+/* Frees what is left of the threads that have ended: every second block, or all. */
+static void release_left(size_t step) {
+  for (size_t i = 0; i < SLOTS; i += step) {
+    struct message *message = atomic_exchange(&slots[i], NULL);
+    if (message) {
+      release(message);
+    }
+  }
+  for (size_t i = 0; i < OWNERS * KEPT; i += step) {
+    if (kept[i]) {
+      release(kept[i]);
+      kept[i] = NULL;
+    }
+  }
+}
+
+/* All free memory between two blocks that are not free is one block. */
+static void look_for_pieces(void) {
+  struct wasmalloc_block block = {0};
+  size_t before = WASMALLOC_USED;
+  while (wasmalloc_next_block(&block)) {
+    if (before == WASMALLOC_FREE && block.state == WASMALLOC_FREE) {
+      fault("two free neighbours", block.address);
+    }
+    before = block.state;
+  }
+}
+
 int main(int argc, char **argv) {
   int argument = 1;
   if (argc > argument && argv[argument][0] >= '0' && argv[argument][0] <= '9') {
     operations = strtoul(argv[argument++], NULL, 10);
   }
   if (argc > argument && strcmp(argv[argument], "minimal") == 0) {
-    operations /= 4; /* it keeps every block that was ever made */
+    never_frees = true;
+    operations /= 8;
   }
-  for (uintptr_t round = 0; round < ROUNDS; round++) {
-    pthread_t threads[THREADS];
-    for (uintptr_t i = 0; i < THREADS; i++) {
-      if (pthread_create(&threads[i], NULL, work, (void *)(round * THREADS + i))) {
-        fault("pthread_create", NULL);
-        return 1;
-      }
-    }
-    for (int i = 0; i < THREADS; i++) {
-      pthread_join(threads[i], NULL);
-    }
+
+  /* What the C library has allocated once there have been threads stays. */
+  if (!run(do_nothing, 0, false)) {
+    return 1;
   }
-  for (size_t i = 0; i < SLOTS; i++) {
-    struct message *message = atomic_load(&slots[i]);
-    if (message) {
-      check(message, message->size);
-      free(message);
+  size_t used = used_blocks();
+  for (uint32_t round = 0; round < ROUNDS; round++) {
+    if (!run(work, round * (THREADS + 1), true)) {
+      return 1;
     }
+    inspect();
+    compare_with_model();
+    if (!never_frees && used_blocks() < used) {
+      fault("used blocks", NULL);
+    }
+    release_left(2);
   }
-  if (wasmalloc_check()) {
-    fault("the heap is sound", wasmalloc_check());
+  release_left(1);
+  compare_with_model();
+  inspect();
+  if (!never_frees) {
+    if (used_blocks() != used) {
+      printf("not ok %zu blocks are used, and not %zu\n", used_blocks(), used);
+      atomic_fetch_add(&faults, 1);
+    }
+    look_for_pieces();
   }
   if (atomic_load(&faults) == 0) {
     printf("ok %d threads\n", THREADS);

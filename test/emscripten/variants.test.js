@@ -109,6 +109,20 @@ const variants = {
     ],
     prints: THREADS,
   },
+  '-pthread, growth by several threads at once': {
+    source: 'growing_threads.c',
+    flags: [
+      ...['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sEXIT_RUNTIME'],
+      ...['-sALLOW_MEMORY_GROWTH', '-sMAXIMUM_MEMORY=256MB', '-Wno-pthreads-mem-growth'],
+    ],
+    prints: THREADS,
+  },
+  '-pthread, WASM_WORKERS': {
+    source: 'workers.c',
+    flags: ['-O2', '-pthread', '-sWASM_WORKERS'],
+    runsSince: '4.0.0',
+    prints: THREADS,
+  },
   WASM_WORKERS: {
     source: 'workers.c',
     flags: ['-O2', '-sWASM_WORKERS'],

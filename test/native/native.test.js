@@ -60,8 +60,14 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
       });
 
       it('ThreadSanitizer: threads that pass blocks to each other', async () => {
-        const { stdout } = await run(programOf(`threads-${allocator}`), ['10000', allocator]);
+        const { stdout } = await run(programOf(`threads-${allocator}`), ['4000', allocator]);
         assert.equal(stdout, 'ok 4 threads\n');
+      });
+
+      it('ThreadSanitizer: threads that end, with destructors that allocate', async () => {
+        const args = ['handlers', '2000', allocator];
+        const { stdout } = await run(programOf(`endings-${allocator}`), args);
+        assert.equal(stdout, 'ok threads that end\n');
       });
     });
   }

@@ -173,4 +173,20 @@ export const THEOREMS = [
     'a run that is dissolved becomes a row of sound blocks, whatever is free',
     [fault('5_wasmalloc.c', 'if (!(free & 1)) {', 'if (!(free & 1) && number != 3) {')],
   ),
+  {
+    name: 'lock: two threads',
+    says: 'of two threads only one has the lock, and neither is left asleep',
+    file: 'lock.c',
+    entry: 'two_threads',
+    defines: { TURNS: 1 },
+    loops: { 'heap_lock_slowly.0': 202, 'heap_lock_slowly.1': 4, 'take_turns.0': 3 },
+    broken: [
+      fault('lock.h', '&heap_lock_state, 0) == 2)', '&heap_lock_state, 0) == 3)'),
+      fault(
+        'lock.h',
+        'if (!atomic_compare_exchange_strong(&heap_lock_state, &expected, 1))',
+        'if (heap_lock_state == 0) heap_lock_state = 1; else',
+      ),
+    ],
+  },
 ];
