@@ -752,12 +752,26 @@ static struct cache *make_cache(struct cache *last) {
   return last->next;
 }
 
+#ifdef __EMSCRIPTEN__
+/* Emscripten's, in programs that have Wasm Workers: not 0 in one. It is ended without a word, and older versions give
+ * it no keys. */
+__attribute__((weak)) uint32_t emscripten_wasm_worker_self_id(void);
+
+static inline bool is_wasm_worker(void) {
+  return emscripten_wasm_worker_self_id && emscripten_wasm_worker_self_id();
+}
+#else
+static inline bool is_wasm_worker(void) {
+  return false;
+}
+#endif
+
 /* This thread's cache, with all that others have returned to it. NULL if it cannot have one: there is no memory,
- * or the thread ends, or it is a Wasm Worker, which has no keys. */
+ * or the thread ends, or it is a Wasm Worker. */
 RARE static struct cache *find_cache(void) {
   struct cache *cache = own;
   if (!cache) {
-    if (ended || !pthread_self() ||
+    if (ended || !pthread_self() || is_wasm_worker() ||
         (caches_made == 0 && pthread_key_create(&cache_key, leave_cache)))
       return NULL;
     struct cache *last;
