@@ -56,6 +56,7 @@ function ofBins(entry, says, broken, options) {
     entry,
     unwind: 225,
     loops: { 'free_list_find.0': 5 },
+    defines: { LISTED: 2 },
     broken,
     ...options,
   };
@@ -69,7 +70,7 @@ const STEP_LOOPS = {
 };
 
 /** The induction step of an allocator's invariants, for one operation. */
-function step(allocator, entry, says, blocks, units, broken = []) {
+function step(allocator, entry, says, blocks, units, broken = [], options = {}) {
   return {
     name: `${allocator}: ${entry.replaceAll('_', ' ')}`,
     says,
@@ -80,6 +81,7 @@ function step(allocator, entry, says, blocks, units, broken = []) {
     unwind: 12,
     loops: STEP_LOOPS[allocator],
     broken,
+    ...options,
   };
 }
 
@@ -153,7 +155,7 @@ function ofRuns(entry, says, broken, options) {
 /** The step for 1_minimal, whose heap always grows. */
 function ofMinimal(entry, says, broken) {
   return {
-    name: entry.replace('minimal_', '1_minimal: ').replaceAll('_', ' '),
+    name: `1_minimal: ${entry.replace('minimal_', '').replaceAll('_', ' ')}`,
     says,
     file: 'minimal.c',
     entry,
@@ -245,12 +247,33 @@ export const THEOREMS = [
     fault('boundary_tags.h', '  block->head -= surplus;\n', ''),
   ]),
   step('3_doubly', 'trim_step', STEPS.trim_step, 3, 10),
-  step('4_bins', 'release_step', STEPS.release_step, 4, 9, [
-    fault('boundary_tags.h', '  *previous_tag(block_at(block, size)) = size;\n', ''),
-  ]),
-  step('4_bins', 'allocate_step', STEPS.allocate_step, 3, 8, [
-    fault('boundary_tags.h', '    block_at(block, available)->head |= PREVIOUS_USED;\n', ''),
-  ]),
+  step(
+    '4_bins',
+    'release_step',
+    STEPS.release_step,
+    4,
+    9,
+    [fault('boundary_tags.h', '  *previous_tag(block_at(block, size)) = size;\n', '')],
+    { slow: true },
+  ),
+  step(
+    '4_bins',
+    'allocate_step',
+    STEPS.allocate_step,
+    3,
+    8,
+    [fault('boundary_tags.h', '    block_at(block, available)->head |= PREVIOUS_USED;\n', '')],
+    { slow: true },
+  ),
+  step(
+    '4_bins',
+    'resize_step',
+    STEPS.resize_step,
+    3,
+    8,
+    [fault('boundary_tags.h', '  block->head -= surplus;\n', '')],
+    { slow: true },
+  ),
   step('4_bins', 'trim_step', STEPS.trim_step, 3, 10),
   stepOverLists('release_step', STEPS.release_step, 4, 9, [
     fault(
