@@ -22,8 +22,7 @@ static void begin(void) {
 }
 
 static void end(const void *payload, size_t bytes) {
-  claim(row_leads_to_end(false, end_unit()) && last_is_used,
-        "the row of blocks leads to the end");
+  claim(row_leads_to_end(false, end_unit()) && last_is_used, "the row of blocks leads to the end");
   claim(!witnessed || witness_is_unharmed(), "the other blocks are unharmed");
   if (!payload)
     return;

@@ -30,7 +30,11 @@
 #define MOST_BLOCKS (OBJECTS + 5)
 #include "tags.h"
 
-enum { RUN_UNIT = LEAST_UNITS, BEHIND_UNIT = RUN_UNIT + RUN_UNITS, LAST_UNIT = BEHIND_UNIT + LEAST_UNITS };
+enum {
+  RUN_UNIT = LEAST_UNITS,
+  BEHIND_UNIT = RUN_UNIT + RUN_UNITS,
+  LAST_UNIT = BEHIND_UNIT + LEAST_UNITS
+};
 
 #define ALL_OBJECTS (UINT32_MAX >> (32 - OBJECTS))
 
@@ -61,16 +65,14 @@ static void make_run_heap(enum neighbour before, enum neighbour behind) {
   __CPROVER_havoc_object(memory);
   heap.first = (char *)at_unit(0);
   make_neighbour(0, before);
-  *head_at(RUN_UNIT) =
-      RUN_UNITS * ALIGNMENT | SPECIAL | (before == IS_USED ? PREVIOUS_USED : 0);
+  *head_at(RUN_UNIT) = RUN_UNITS * ALIGNMENT | SPECIAL | (before == IS_USED ? PREVIOUS_USED : 0);
   if (behind == IS_REST) {
     rest.block = at_unit(BEHIND_UNIT);
     rest.size = nondet_bool() ? LEAST_UNITS * ALIGNMENT : 0;
     end_row(BEHIND_UNIT + rest.size / ALIGNMENT);
   } else {
     make_neighbour(BEHIND_UNIT, behind);
-    *head_at(LAST_UNIT) =
-        LEAST_UNITS * ALIGNMENT | USED | (behind == IS_USED ? PREVIOUS_USED : 0);
+    *head_at(LAST_UNIT) = LEAST_UNITS * ALIGNMENT | USED | (behind == IS_USED ? PREVIOUS_USED : 0);
     rest.block = at_unit(UNITS);
     rest.size = 0;
     end_row(UNITS);

@@ -10,7 +10,7 @@
 
 #ifdef CLASSES
 /* What was the last object of a run may be a little larger than the size whose list it is on. */
-#define MAY_BE_DEFERRED(units) ((units) - LEAST_UNITS < CLASSES - LEAST_UNITS + 1)
+#define MAY_BE_DEFERRED(units) ((units)-LEAST_UNITS < CLASSES - LEAST_UNITS + 1)
 #endif
 #include "row.h"
 
@@ -158,7 +158,7 @@ static bool classes_are_sound(void) {
   deferred_units = 0;
   for (size_t units = 0; units < CLASSES; ++units) {
     const struct size_class *class = &classes[units];
-    size_t address = (size_t)class->quick;
+    size_t address = (size_t) class->quick;
     size_t number = class->room;
     for (size_t i = 0; i < MOST_BLOCKS && address; ++i, ++number) {
       size_t unit;

@@ -317,7 +317,7 @@ export const THEOREMS = [
   stepOverLists('trim_step', STEPS.trim_step, 4, 11, [
     fault('boundary_tags.h', '    kept = MINIMUM_BLOCK;', '    ;'),
   ]),
-  stepOverLists('allocate_aligned_step', STEPS.allocate_aligned_step, 3, 10, [
+  stepOverLists('allocate_aligned_step', STEPS.allocate_aligned_step, 3, 11, [
     fault('boundary_tags.h', '    skipped += alignment;', '    ;'),
   ]),
   stepOfQuickLists('release_step', STEPS.release_step, 4, 9, [
