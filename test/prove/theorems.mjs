@@ -207,19 +207,30 @@ export const THEOREMS = [
   ofBins('lists_put', 'a block that is put is in the list of its bin, and so are the others', [
     fault('4_bins.c', '  if (first)\n    first->previous = block;\n', ''),
   ]),
-  ofBins('lists_replace', 'a block that takes the place of another is listed in its stead', [
-    fault('4_bins.c', '      if (next)\n        next->previous = block;\n', ''),
-  ]),
-  ofBins('lists_resize', 'a block of another size moves to the list of its bin', [
-    fault('4_bins.c', '    remove_from(old_bin, old);\n', ''),
-  ]),
-  ofBins('lists_remove', 'a block that is removed leaves the others listed', [
-    fault(
-      '4_bins.c',
-      '&= ~((uint64_t)1 << bin % MAP_BITS);',
-      '&= ~((uint64_t)2 << bin % MAP_BITS);',
-    ),
-  ]),
+  ofBins(
+    'lists_replace',
+    'a block that takes the place of another is listed in its stead',
+    [fault('4_bins.c', '      if (next)\n        next->previous = block;\n', '')],
+    { slow: true },
+  ),
+  ofBins(
+    'lists_resize',
+    'a block of another size moves to the list of its bin',
+    [fault('4_bins.c', '    remove_from(old_bin, old);\n', '')],
+    { slow: true },
+  ),
+  ofBins(
+    'lists_remove',
+    'a block that is removed leaves the others listed',
+    [
+      fault(
+        '4_bins.c',
+        '&= ~((uint64_t)1 << bin % MAP_BITS);',
+        '&= ~((uint64_t)2 << bin % MAP_BITS);',
+      ),
+    ],
+    { slow: true, defines: { LISTED: 3 } },
+  ),
   ofBins('lists_take', 'a block that is taken has the size asked for', [
     fault(
       '4_bins.c',
