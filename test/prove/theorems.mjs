@@ -331,7 +331,7 @@ export const THEOREMS = [
   stepOverLists('allocate_aligned_step', STEPS.allocate_aligned_step, 3, 11, [
     fault('boundary_tags.h', '    skipped += alignment;', '    ;'),
   ]),
-  stepOfQuickLists('release_step', STEPS.release_step, 4, 9, [
+  stepOfQuickLists('release_step', STEPS.release_step, 4, 11, [
     fault('5_wasmalloc.c', 'if (size < LARGE && head', 'if (size <= LARGE && head'),
   ]),
   stepOfQuickLists(
