@@ -1,15 +1,16 @@
 /*
  * The runs of 5_wasmalloc: their words, their rings, their end.
  *
- * The heap is a block, a run of OBJECTS objects of OBJECT_BYTES, and another block:
+ * The heap is a block, a run of OBJECTS objects of OBJECT_BYTES, and what may be behind it:
  *
- *      +----------------+--------+----+----+- - - -+----+---+----------------+----------+
- *      | used or free   | header | 0  | 1  |       |    |   | used or free   | the rest |
- *      +----------------+--------+----+----+- - - -+----+---+----------------+----------+
+ *      +----------------+--------+----+----+- - - -+----+---+----------------+-----------------+-----+
+ *      | used or free   | header | 0  | 1  |       |    |   | used or free   | used            | end |
+ *      +----------------+--------+----+----+- - - -+----+---+----------------+-----------------+-----+
+ *                                                           | or the rest, which may be empty  | end |
  *
  * Everything about it that can differ does: which objects are free, which are malloc's to take, whether it is
- * in use, in the ring of its class, or in none, what its neighbours are. Its sizes are fixed: theorems.mjs
- * says which are proved.
+ * in use, in the ring of its class, or in none, what its neighbours are. Its sizes are fixed. The free lists
+ * are any that keep the contract (lists.h).
  */
 #include "5_wasmalloc.c"
 
@@ -27,18 +28,13 @@
 #define RUN_UNITS (HEADER_UNITS + OBJECTS * OBJECT_UNITS + SURPLUS_UNITS)
 #define UNITS (RUN_UNITS + 3 * LEAST_UNITS)
 #define MOST_BLOCKS (OBJECTS + 5)
-
-#ifdef FIRST
-#define ALL_IS_KNOWN
-#else
-#define FIRST 0
-#define SETS 1
-#define BEFORE true
-#define BEHIND true
-#endif
 #include "tags.h"
 
-enum { RUN_UNIT = LEAST_UNITS, BEHIND_UNIT = RUN_UNIT + RUN_UNITS, REST_UNIT = BEHIND_UNIT + 2 };
+enum {
+  RUN_UNIT = LEAST_UNITS,
+  BEHIND_UNIT = RUN_UNIT + RUN_UNITS,
+  LAST_UNIT = BEHIND_UNIT + LEAST_UNITS
+};
 
 #define ALL_OBJECTS (UINT32_MAX >> (32 - OBJECTS))
 
@@ -53,29 +49,35 @@ static inline void *object_payload(uint32_t number) {
   return block_payload(at_unit(object_unit(number)));
 }
 
+/* What the block before the run is, and the one behind it. */
+enum neighbour { IS_USED, IS_FREE, IS_REST };
+
+static void make_neighbour(size_t unit, enum neighbour kind) {
+  *head_at(unit) = LEAST_UNITS * ALIGNMENT | PREVIOUS_USED | (kind == IS_USED ? USED : 0);
+  if (kind == IS_FREE) {
+    list_any((struct free_block *)at_unit(unit), LEAST_UNITS);
+    *tag_at(unit + LEAST_UNITS) = LEAST_UNITS * ALIGNMENT;
+  }
+}
+
 /* The heap in the picture, but for the run's word. */
-static void make_run_heap(bool before, bool behind) {
+static void make_run_heap(enum neighbour before, enum neighbour behind) {
   __CPROVER_havoc_object(memory);
-  for (size_t bin = 0; bin <= UNITS; ++bin)
-    bins.bin[bin] = NULL;
-  bins.map[0] = 0;
   heap.first = (char *)at_unit(0);
-  *head_at(0) = LEAST_UNITS * ALIGNMENT | PREVIOUS_USED | (before ? USED : 0);
-  if (!before) {
-    list_any((struct free_block *)at_unit(0), LEAST_UNITS);
-    *tag_at(RUN_UNIT) = LEAST_UNITS * ALIGNMENT;
+  make_neighbour(0, before);
+  *head_at(RUN_UNIT) = RUN_UNITS * ALIGNMENT | SPECIAL | (before == IS_USED ? PREVIOUS_USED : 0);
+  if (behind == IS_REST) {
+    rest.block = at_unit(BEHIND_UNIT);
+    rest.size = nondet_bool() ? LEAST_UNITS * ALIGNMENT : 0;
+    end_row(BEHIND_UNIT + rest.size / ALIGNMENT);
+  } else {
+    make_neighbour(BEHIND_UNIT, behind);
+    *head_at(LAST_UNIT) = LEAST_UNITS * ALIGNMENT | USED | (behind == IS_USED ? PREVIOUS_USED : 0);
+    rest.block = at_unit(UNITS);
+    rest.size = 0;
+    end_row(UNITS);
   }
-  *head_at(RUN_UNIT) = RUN_UNITS * ALIGNMENT | SPECIAL | (before ? PREVIOUS_USED : 0);
-  *head_at(BEHIND_UNIT) = LEAST_UNITS * ALIGNMENT | PREVIOUS_USED | (behind ? USED : 0);
-  if (!behind) {
-    list_any((struct free_block *)at_unit(BEHIND_UNIT), LEAST_UNITS);
-    *tag_at(REST_UNIT) = LEAST_UNITS * ALIGNMENT;
-  }
-  finish_lists();
-  rest.block = at_unit(REST_UNIT);
-  rest.size = behind ? LEAST_UNITS * ALIGNMENT : 0;
-  *head_at(REST_UNIT) = rest.size | PREVIOUS_USED;
-  end_row(REST_UNIT + rest.size / ALIGNMENT);
+  rest.block->head = rest.size | PREVIOUS_USED;
 
   run = block_payload(at_unit(RUN_UNIT));
   /* size and objects: written as one word, which CBMC can see through */
@@ -89,12 +91,16 @@ static void make_run_heap(bool before, bool behind) {
 
 /* ---- dissolve ---- */
 
-/* One set of free objects, and neighbours that are used or free as told. CBMC knows all of it but the
- * contents before it runs through the code. */
-static void dissolve_one(uint32_t free) {
-  make_run_heap(BEFORE, BEHIND);
-  ((size_t *)&run->word)[0] = free;
-  ((size_t *)&run->word)[1] = 0;
+static enum neighbour any_neighbour(enum neighbour last) {
+  return (enum neighbour)any_size(IS_USED, last);
+}
+
+void dissolve_run(void) {
+  enum neighbour before = any_neighbour(IS_FREE);
+  enum neighbour behind = any_neighbour(IS_REST);
+  make_run_heap(before, behind);
+  uint32_t free = nondet_word() & ALL_OBJECTS;
+  run->word = free;
   uint32_t number = nondet_word();
   size_t word = any_size(1, 2 * OBJECT_UNITS - 1);
   assume(number < OBJECTS);
@@ -111,13 +117,8 @@ static void dissolve_one(uint32_t free) {
         "each has the size that it had, and the last what was left over");
   claim(!used || head_at(unit)[word] == contents, "their contents are as they were");
   claim(!(used_units >> RUN_UNIT & 1), "the header is free");
-}
-
-/* So many sets: theorems.mjs divides all of them among several runs of CBMC. */
-void dissolve_run(void) {
-  for (uint32_t free = FIRST; free < FIRST + SETS; ++free)
-    dissolve_one(free);
-  reached(true, "the end");
+  reached(free == ALL_OBJECTS && before == IS_FREE && behind == IS_FREE, "all are merged");
+  reached(free == 0 && before == IS_USED && behind == IS_REST, "nothing but the header is free");
 }
 
 /* ---- words, counts and rings ---- */
@@ -137,7 +138,7 @@ static uint32_t number_of_bits(uint32_t set) {
 
 /* Any word that the invariants allow, wherever the run is; and perhaps another one in the ring. */
 static void make_run_state(void) {
-  make_run_heap(true, true);
+  make_run_heap(IS_USED, IS_USED);
   whole_runs = 7; /* anything below MOST_WHOLE - 1 */
   place = nondet_bool() ? IN_RING : nondet_bool() ? BEING_USED : NOWHERE;
   run_free = nondet_word() & ALL_OBJECTS;
