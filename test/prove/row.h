@@ -222,9 +222,7 @@ void *memory_extend(const void *end, size_t bytes, size_t apart) {
 #if GROWTH == 0
   return NULL;
 #endif
-#ifndef ONE_THREAD
   others_call_sbrk(); /* even between the allocator's last look at the break and this */
-#endif
   char *start = (char *)(memory + 2 * break_units);
   size_t units = (end == start ? bytes : apart) / ALIGNMENT;
   if (nondet_bool() || units > ALL_UNITS + 1 - break_units)

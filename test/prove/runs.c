@@ -40,6 +40,7 @@ enum {
 
 static struct run *run;
 static struct size_class *class;
+static struct ring *ring;
 
 static inline size_t object_unit(uint32_t number) {
   return RUN_UNIT + HEADER_UNITS + (size_t)number * OBJECT_UNITS;
@@ -83,10 +84,11 @@ static void make_run_heap(enum neighbour before, enum neighbour behind) {
   /* size and objects: written as one word, which CBMC can see through */
   *(size_t *)&run->size = OBJECT_BYTES | (size_t)OBJECTS << 16;
   for (uint32_t number = 0; number < OBJECTS; ++number)
-    *head_at(object_unit(number)) = (RUN_HEADER - WORD + number * OBJECT_BYTES) << DISTANCE_SHIFT |
+    *head_at(object_unit(number)) = (RUN_HEADER - WORD + number * OBJECT_BYTES) << MARK_SHIFT |
                                     (size_t)number << NUMBER_SHIFT | OBJECT_BYTES | SPECIAL |
                                     PREVIOUS_USED;
-  class = class_of(OBJECT_BYTES);
+  class = class_of(&first_cache, OBJECT_BYTES);
+  ring = ring_of(class);
 }
 
 /* ---- dissolve ---- */
@@ -139,7 +141,7 @@ static uint32_t number_of_bits(uint32_t set) {
 /* Any word that the invariants allow, wherever the run is; and perhaps another one in the ring. */
 static void make_run_state(void) {
   make_run_heap(IS_USED, IS_USED);
-  whole_runs = 7; /* anything below MOST_WHOLE - 1 */
+  first_cache.whole_runs = 7; /* anything below MOST_WHOLE - 1 */
   place = nondet_bool() ? IN_RING : nondet_bool() ? BEING_USED : NOWHERE;
   run_free = nondet_word() & ALL_OBJECTS;
   class_free = nondet_word() & ALL_OBJECTS;
@@ -147,7 +149,7 @@ static void make_run_state(void) {
   if (others) {
     other_run.next = other_run.previous = &other_run;
     other_run.word = 1 | COUNT(OBJECTS - 1);
-    class->runs = &other_run;
+    ring->runs = &other_run;
   }
   if (place == BEING_USED) {
     assume((class_free & run_free) == 0);
@@ -164,7 +166,7 @@ static void make_run_state(void) {
       other_run.next = other_run.previous = run;
     }
     if (!others || nondet_bool())
-      class->runs = run;
+      ring->runs = run;
   } else {
     run_free = class_free = 0;
     run->word = COUNT(1);
@@ -184,7 +186,7 @@ static void check_run(uint32_t free, uint32_t of_class) {
                          : 1),
         "the count is what it should be");
   bool linked = !in_use && free;
-  struct run *first = class->runs;
+  struct run *first = ring->runs;
   claim(!first == (!linked && !others), "the ring is empty if no run has free objects");
   if (linked && others)
     claim(run->next == &other_run && run->previous == &other_run && other_run.next == run &&
@@ -206,13 +208,12 @@ void free_one_object(void) {
   claim(object_run(object) == run && object_number(object) == number &&
             (object->head & OBJECT_SIZE) == OBJECT_BYTES,
         "the head leads to the run, the number and the size");
-  free_object(object);
+  free_object(object_run(object), object_number(object), true);
   uint32_t free = run_free | (uint32_t)1 << number;
   check_run(free, class_free);
   bool whole = place != BEING_USED && free == ALL_OBJECTS;
-  claim(whole_runs == (whole ? 8 : 7), "a run that has become whole is counted");
-  claim(place != NOWHERE || class->runs == run,
-        "the run that has just got one is the ring's first");
+  claim(first_cache.whole_runs == (whole ? 8 : 7), "a run that has become whole is counted");
+  claim(place != NOWHERE || ring->runs == run, "the run that has just got one is the ring's first");
   reached(whole && others, "it has become whole");
   reached(place == NOWHERE && others, "it is put into the ring");
   reached(place == BEING_USED && class_free, "it is in use");
@@ -233,28 +234,28 @@ void take_one_object(void) {
 }
 
 /* malloc, when the run in use has nothing: takes over its other objects, or the next run of the ring. */
-void refill_class(void) {
+void find_next_run(void) {
   make_run_state();
-  class->waiting = 0; /* no run is made */
   assume(class_free == 0 && (place == NOWHERE || !others));
-  bool filled = refill(class, OBJECT_BYTES);
-  claim(filled == (run_free != 0 || (others && place == NOWHERE)),
+  struct run *found = find_run(class);
+  if (found)
+    use_run(class, found);
+  claim((found != NULL) == (run_free != 0 || (others && place == NOWHERE)),
         "there are objects if there were any");
   if (others)
-    claim(class->objects == (char *)&other_run + RUN_HEADER && class->free == 1 && !class->runs,
+    claim(class->objects == (char *)&other_run + RUN_HEADER && class->free == 1 && !ring->runs,
           "the other run is taken");
   else
     check_run(0, run_free);
-  claim(class->room >= 1, "the quick list has room");
-  reached(place == IN_RING && filled, "from the ring");
-  reached(place == BEING_USED && filled, "from the run in use");
-  reached(place == BEING_USED && !filled, "it has no more");
+  reached(place == IN_RING && found, "from the ring");
+  reached(place == BEING_USED && found, "from the run in use");
+  reached(place == BEING_USED && !found, "it has no more");
 }
 
 /* When memory is short, the run in use goes back to the ring. */
 void retire_class(void) {
   make_run_state();
-  retire_run(class);
+  retire_run(class, ring);
   check_run(run_free | class_free, 0);
   reached(place == BEING_USED && class_free && run_free && others, "it has objects of both kinds");
   reached(place == BEING_USED && !class_free && !run_free, "it has none");

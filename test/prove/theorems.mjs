@@ -121,7 +121,7 @@ const FIND_ELSEWHERE = byContract(
   'boundary_tags.h',
   'RARE static struct block *find_elsewhere(size_t size)',
 );
-const RECLAIM = byContract('5_wasmalloc.c', 'static bool free_list_reclaim(bool all)');
+const RECLAIM = byContract('5_wasmalloc.c', 'RARE static bool free_list_reclaim(bool all)');
 const RELEASE_IF_DEFERRED = byContract(
   '5_wasmalloc.c',
   'RARE static bool release_if_deferred(struct block *block)',
@@ -135,7 +135,7 @@ const STEPS = {
   allocate_aligned_step: 'aligned allocation keeps the invariants, and aligns',
 };
 
-const FEWER_CLASSES = fault('5_wasmalloc.c', '#define CLASSES 129', '#define CLASSES 5');
+const FEWER_CLASSES = fault('5_wasmalloc.c', '#define LARGE_UNITS 129', '#define LARGE_UNITS 5');
 
 /** The theorems about 5_wasmalloc's runs: a run of eight objects, or fewer, between two blocks. */
 function ofRuns(entry, says, broken, options) {
@@ -247,11 +247,7 @@ export const THEOREMS = [
   step('2_linked', 'resize_step', STEPS.resize_step, 3, 8),
   step('2_linked', 'trim_step', STEPS.trim_step, 3, 8),
   step('3_doubly', 'release_step', STEPS.release_step, 4, 9, [
-    fault(
-      'boundary_tags.h',
-      '    next->head &= ~(size_t)PREVIOUS_USED;\n  }\n  list',
-      '  }\n  list',
-    ),
+    fault('boundary_tags.h', '    set_previous_free(next);\n', ''),
   ]),
   step('3_doubly', 'allocate_step', STEPS.allocate_step, 3, 8),
   step('3_doubly', 'resize_step', STEPS.resize_step, 3, 8, [
@@ -273,7 +269,7 @@ export const THEOREMS = [
     STEPS.allocate_step,
     3,
     8,
-    [fault('boundary_tags.h', '    block_at(block, available)->head |= PREVIOUS_USED;\n', '')],
+    [fault('boundary_tags.h', '    set_previous_used(block_at(block, available));\n', '')],
     { slow: true },
   ),
   step(
@@ -294,20 +290,14 @@ export const THEOREMS = [
     ),
   ]),
   stepOverLists('allocate_step', STEPS.allocate_step, 4, 9, [
-    fault('boundary_tags.h', '    block_at(block, available)->head |= PREVIOUS_USED;\n', ''),
+    fault('boundary_tags.h', '    set_previous_used(block_at(block, available));\n', ''),
   ]),
   stepOverLists(
     'allocate_step',
     'the same where the heap may grow, and others take memory between',
     3,
     8,
-    [
-      fault(
-        'boundary_tags.h',
-        '    end->head &= ~(size_t)PREVIOUS_USED;\n  }\n  set_rest',
-        '  }\n  set_rest',
-      ),
-    ],
+    [fault('boundary_tags.h', '    set_previous_free(end);\n', '')],
     { GROWTH: 6 },
   ),
   stepOverLists('resize_step', STEPS.resize_step, 4, 9, [
@@ -319,11 +309,11 @@ export const THEOREMS = [
   ]),
   stepOverLists(
     'resize_step',
-    'the same where the heap may grow, in a program with one thread',
+    'the same where the heap may grow, and others take memory between',
     3,
     8,
-    [fault('boundary_tags.h', '(heap.end != memory_break() || ', '(')],
-    { GROWTH: 6, ONE_THREAD: 1 },
+    [fault('boundary_tags.h', 'more < MINIMUM_BLOCK ? MINIMUM_BLOCK : more', 'more')],
+    { GROWTH: 6 },
   ),
   stepOverLists('trim_step', STEPS.trim_step, 4, 11, [
     fault('boundary_tags.h', '    kept = MINIMUM_BLOCK;', '    ;'),
@@ -339,7 +329,7 @@ export const THEOREMS = [
     'malloc takes a deferred block if there is one, and keeps the invariants',
     3,
     8,
-    [fault('5_wasmalloc.c', '      class->quick = deferred->next;\n      return', '      return')],
+    [fault('5_wasmalloc.c', '    class->quick = deferred->next;\n', '')],
     [FIND_ELSEWHERE],
   ),
   stepOfQuickLists(
@@ -350,8 +340,8 @@ export const THEOREMS = [
     [
       fault(
         '5_wasmalloc.c',
-        'return use_block(block, cut_free(block, size));',
-        'cut_free(block, size);\n  return use_block(block, size);',
+        'use_block(block, cut_free(block, size))',
+        '(cut_free(block, size), use_block(block, size))',
       ),
     ],
     [FIND_ELSEWHERE],
@@ -377,7 +367,7 @@ export const THEOREMS = [
     'releasing some blocks of a quick list keeps the invariants and the other blocks',
     3,
     8,
-    [fault('5_wasmalloc.c', '    class->quick = deferred->next;\n    release(', '    release(')],
+    [fault('5_wasmalloc.c', '    *list = deferred->next;\n', '')],
   ),
   stepOfQuickLists(
     'release_if_deferred_step',
@@ -412,8 +402,8 @@ export const THEOREMS = [
   ofRuns('free_one_object', 'freeing an object sets its bit, and puts its run where it belongs', [
     fault(
       '5_wasmalloc.c',
-      '(uint32_t)1 << object_number(object)',
-      '(uint32_t)2 << object_number(object)',
+      'run->word | (uint32_t)1 << number',
+      'run->word | (uint32_t)2 << number',
     ),
   ]),
   ofRuns('take_one_object', 'an object is handed out once, and it is one of the run', [
@@ -423,9 +413,9 @@ export const THEOREMS = [
     fault('5_wasmalloc.c', 'class->free | free_objects(run);', 'free_objects(run);'),
   ]),
   ofRuns(
-    'refill_class',
+    'find_next_run',
     'malloc takes over the free objects of the run in use, or the next run of the ring',
-    [fault('5_wasmalloc.c', '      unlink_run(class, run);\n    else if', '      ;\n    else if')],
+    [fault('5_wasmalloc.c', '    if (run)\n      unlink_run(ring, run);\n', '')],
   ),
   ofRuns(
     'dissolve_run',
