@@ -123,7 +123,8 @@ static size_t make_row(void) {
 
 static inline void end_row(size_t unit) {
   heap.end = (char *)at_unit(unit) + WORD;
-  *head_at(unit) = nondet_size() & (USED | PREVIOUS_USED); /* nobody asks the end for its flags */
+  /* Nobody asks the end for its flags, but for P where the rest is empty (tags.h). */
+  *head_at(unit) = nondet_size() & (USED | PREVIOUS_USED);
 }
 
 /* The walk, with boundary tags (but the rest has none) or without. Fills in the two sets. */
