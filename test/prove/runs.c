@@ -10,7 +10,8 @@
  *
  * Everything about it that can differ does: which objects are free, which are malloc's to take, whether it is
  * in use, in the ring of its class, or in none, what its neighbours are. Its sizes are fixed. The free lists
- * are any that keep the contract (lists.h).
+ * are any that keep the contract (lists.h). dissolve(), which has a theorem of its own, is replaced by a note that
+ * it was called in the theorem about its caller (theorems.mjs).
  */
 #include "5_wasmalloc.c"
 
@@ -131,7 +132,7 @@ static struct run other_run;
 enum place { NOWHERE, IN_RING, BEING_USED };
 
 static enum place place;
-static uint32_t run_free, class_free;
+static uint32_t run_free, class_free, whole_before;
 static bool others;
 
 static uint32_t number_of_bits(uint32_t set) {
@@ -141,7 +142,7 @@ static uint32_t number_of_bits(uint32_t set) {
 /* Any word that the invariants allow, wherever the run is; and perhaps another one in the ring. */
 static void make_run_state(void) {
   make_run_heap(IS_USED, IS_USED);
-  first_cache.whole_runs = 7; /* anything below MOST_WHOLE - 1 */
+  first_cache.whole_runs = whole_before = (uint32_t)any_size(0, MOST_WHOLE);
   place = nondet_bool() ? IN_RING : nondet_bool() ? BEING_USED : NOWHERE;
   run_free = nondet_word() & ALL_OBJECTS;
   class_free = nondet_word() & ALL_OBJECTS;
@@ -199,6 +200,16 @@ static void check_run(uint32_t free, uint32_t of_class) {
           "a ring of the other");
 }
 
+static bool dissolved;
+
+#ifdef DISSOLVE_BY_CONTRACT
+static void dissolve(struct run *last) {
+  claim(last == run && is_whole(run) && !dissolved, "this run, which is whole");
+  dissolved = true;
+  run->word = COUNT(1); /* none of its objects is free any more, so it should be in no ring */
+}
+#endif
+
 /* free, of an object that does not fit on the quick list. */
 void free_one_object(void) {
   make_run_state();
@@ -208,13 +219,16 @@ void free_one_object(void) {
   claim(object_run(object) == run && object_number(object) == number &&
             (object->head & OBJECT_SIZE) == OBJECT_BYTES,
         "the head leads to the run, the number and the size");
-  free_object(object_run(object), object_number(object), true);
+  free_object(run, number, true);
   uint32_t free = run_free | (uint32_t)1 << number;
-  check_run(free, class_free);
+  check_run(dissolved ? 0 : free, class_free);
   bool whole = place != BEING_USED && free == ALL_OBJECTS;
-  claim(first_cache.whole_runs == (whole ? 8 : 7), "a run that has become whole is counted");
+  claim(dissolved == (whole && whole_before == MOST_WHOLE), "it is dissolved if there are many");
+  claim(first_cache.whole_runs == whole_before + (whole && !dissolved),
+        "a run that has become whole is counted");
   claim(place != NOWHERE || ring->runs == run, "the run that has just got one is the ring's first");
-  reached(whole && others, "it has become whole");
+  reached(whole && !dissolved && others, "it has become whole");
+  reached(dissolved && others, "it is dissolved");
   reached(place == NOWHERE && others, "it is put into the ring");
   reached(place == BEING_USED && class_free, "it is in use");
 }
