@@ -11,7 +11,7 @@
  *      +-----------+---------------------------------------------+-----------
  *      |<------------------------- size ------------------------>|
  *
- *      P  PREVIOUS_USED   the block before is not free (boundary_tags.h; elsewhere always 1)
+ *      P  PREVIOUS_USED   the block before is not free (boundary_tags.h; elsewhere nobody asks)
  *      S  SPECIAL         and
  *      U  USED            together say whose the block is:
  *
@@ -33,7 +33,7 @@
  *
  * When the heap grows and the new memory continues the old one, the end's head becomes the head of
  * a block that covers what is new. When somebody else has called sbrk() in between, it becomes the
- * head of a foreign block, which covers their memory and is never touched.
+ * head of a foreign block, which covers their memory and is never touched. Either keeps the end's P.
  *
  * Invariants: the sizes lead exactly to the end; foreign blocks are not free, and the end has no size,
  * so that nothing is ever merged with them.

@@ -32,9 +32,11 @@
  *                                 ^
  *                                 rest.block            |<- rest.size ->|
  *
- * Invariants: a block's P says whether the block before it is used, but nobody asks the end; no two
- * free blocks are neighbours (so P of a free block is always 1); every free block but the rest is in
- * the lists; the rest ends at the heap's end, and has no bytes or MINIMUM_BLOCK at least.
+ * Invariants: a block's P says whether the block before it is used; no two free blocks are neighbours
+ * (so P of a free block is always 1), and before the rest there is a used one even if the rest is empty;
+ * every free block but the rest is in the lists; the rest ends at the heap's end, and has no bytes or
+ * MINIMUM_BLOCK at least. Nobody asks the end for its P as long as the rest has bytes; but the end of an
+ * empty rest has P set, for growth hands it on to the block that it makes of the end (block.h).
  */
 #ifndef WASMALLOC_BOUNDARY_TAGS_H
 #define WASMALLOC_BOUNDARY_TAGS_H

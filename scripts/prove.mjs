@@ -45,8 +45,30 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exi
 
 let programs = 0;
 
+/** A copy of lib/ with a theorem's changes, or lib/ itself if there are none. */
+function libOf({ instead = {}, changes = [] }) {
+  if (changes.length === 0 && Object.keys(instead).length === 0) return LIB;
+  const lib = path.join(temporary, `lib-${++programs}`);
+  cpSync(LIB, lib, { recursive: true });
+  for (const { file, from, to } of changes) {
+    const source = path.join(lib, file);
+    const parts = readFileSync(source, 'utf8').split(from);
+    if (parts.length !== 2) {
+      throw new Error(
+        `lib/${file} has ${parts.length - 1} times, and not once: ${from}\n` +
+          'The source has changed: change test/prove/theorems.mjs, too.',
+      );
+    }
+    writeFileSync(source, parts.join(to));
+  }
+  for (const [file, other] of Object.entries(instead)) {
+    writeFileSync(path.join(lib, file), `#include "${other}"\n`);
+  }
+  return lib;
+}
+
 /** Preprocesses a theorem's program, and returns the path of the result. */
-async function preprocess(theorem, lib, defines) {
+async function preprocess(theorem, defines) {
   const folder = path.join(temporary, String(++programs));
   mkdirSync(folder);
   const output = path.join(folder, 'theorem.i');
@@ -58,7 +80,7 @@ async function preprocess(theorem, lib, defines) {
     ...defines,
   };
   await run('cc', [
-    ...['-E', '-nostdinc', `-I${path.join(PROOFS, 'libc')}`, `-I${PROOFS}`, `-I${lib}`],
+    ...['-E', '-nostdinc', `-I${path.join(PROOFS, 'libc')}`, `-I${PROOFS}`, `-I${libOf(theorem)}`],
     // The shipped configuration: at -Os 5_wasmalloc has no runs.
     ...['-O2', ...Object.entries(all).map(([name, value]) => `-D${name}=${value}`)],
     ...[path.join(PROOFS, theorem.file), '-o', output],
@@ -166,7 +188,7 @@ function describeProperty({ description, sourceLocation = {} }) {
  */
 export async function prove(cbmc, theorem) {
   const start = performance.now();
-  const program = await preprocess(theorem, LIB, {});
+  const program = await preprocess(theorem, {});
   const properties = await check(cbmc, theorem, program);
   const isReached = ({ description }) => description.startsWith(REACHED);
   const claims = properties.filter((property) => !isReached(property));
@@ -191,22 +213,6 @@ export async function prove(cbmc, theorem) {
   return { proved, properties: claims.length, reached: reached.length, seconds, problems };
 }
 
-/** A copy of lib/ with a fault in it. */
-function mutatedLib({ file, from, to }) {
-  const lib = path.join(temporary, `lib-${++programs}`);
-  cpSync(LIB, lib, { recursive: true });
-  const source = readFileSync(path.join(LIB, file), 'utf8');
-  const parts = source.split(from);
-  if (parts.length !== 2) {
-    throw new Error(
-      `lib/${file} has ${parts.length - 1} times, and not once: ${from}\n` +
-        'The source has changed: put the fault in test/prove/theorems.mjs somewhere else.',
-    );
-  }
-  writeFileSync(path.join(lib, file), parts.join(to));
-  return lib;
-}
-
 /**
  * Tries to prove a theorem of sources that have a fault.
  *
@@ -217,7 +223,8 @@ function mutatedLib({ file, from, to }) {
  */
 export async function proveBroken(cbmc, theorem, mutation) {
   const start = performance.now();
-  const program = await preprocess(theorem, mutatedLib(mutation), { WITHOUT_REACHED: '' });
+  const changes = [...(theorem.changes ?? []), mutation];
+  const program = await preprocess({ ...theorem, changes }, { WITHOUT_REACHED: '' });
   const failed = await findFailure(cbmc, theorem, program);
   const seconds = (performance.now() - start) / 1000;
   return { noticed: Boolean(failed), by: failed ? describeProperty(failed) : '', seconds };

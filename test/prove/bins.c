@@ -57,6 +57,7 @@ void find_lowest(void) {
 
 /* ---- the lists ---- */
 
+/* So many may be listed; theorems.mjs says how many are. */
 #ifndef LISTED
 #define LISTED 3
 #endif

@@ -7,8 +7,7 @@
 #include "row.h"
 
 static void make_heap(void) {
-  bool last_is_used;
-  size_t unit = make_row(&last_is_used);
+  size_t unit = make_row();
   struct free_block **link = &free_list;
   for (size_t i = 0; i < BLOCKS; ++i)
     if (row[i].kind == FREE_BLOCK) {

@@ -12,7 +12,7 @@
  *               +------+------+------+------+------+------+- - -
  *      unit            0             1             2
  *
- * row_is_sound() is heap_check() written a second time, for heaps of this size, by reading the words of the
+ * heap_is_sound() is heap_check() written a second time, for heaps of this size, by reading the words of the
  * array. It is independent of the shipped code, and CBMC is much faster with it; that heap_check() itself
  * accepts these heaps is a theorem of its own.
  *
@@ -37,6 +37,11 @@
 #define GROWTH 0
 #endif
 
+/* Whether a block of so many units may be on a quick list, which only 5_wasmalloc has. */
+#ifndef MAY_BE_DEFERRED
+#define MAY_BE_DEFERRED(units) false
+#endif
+
 /* The rest is one more, and an operation adds three at most: two that it cuts off, and a foreign one. */
 #ifndef MOST_BLOCKS
 #define MOST_BLOCKS (BLOCKS + 4)
@@ -48,7 +53,7 @@ static size_t memory[2 * ALL_UNITS + 2];
 
 _Static_assert(ALL_UNITS < 32, "a set of units is a word");
 
-enum kind { FREE_BLOCK, USED_BLOCK, FOREIGN_BLOCK };
+enum kind { FREE_BLOCK, USED_BLOCK, FOREIGN_BLOCK, DEFERRED_BLOCK };
 
 static struct {
   size_t unit;
@@ -56,8 +61,13 @@ static struct {
   enum kind kind;
 } row[BLOCKS];
 
-/* The blocks that row_is_sound() found, each by the bit of its first unit. */
+/* The blocks that row_leads_to_end() found, each by the bit of its first unit; and whether the block before
+ * the rest, or the end, is used. */
 static uint32_t used_units, free_units;
+static bool last_is_used;
+
+/* Those of the used blocks that are on quick lists, and are no longer among them. */
+static uint32_t deferred_units;
 
 static inline struct block *at_unit(size_t unit) {
   return (struct block *)(memory + 1 + 2 * unit);
@@ -85,7 +95,7 @@ static inline size_t end_unit(void) {
 }
 
 /* Writes the heads (and for boundary tags the tags) of a row; returns the unit behind it. */
-static size_t make_row(bool *last_is_used) {
+static size_t make_row(void) {
   __CPROVER_havoc_object(memory);
   heap.first = (char *)at_unit(0);
   size_t unit = 0;
@@ -93,8 +103,12 @@ static size_t make_row(bool *last_is_used) {
   for (size_t i = 0; i < BLOCKS; ++i) {
     size_t units = any_size(LEAST_UNITS, UNITS);
     assume(units <= UNITS - unit);
-    enum kind kind = nondet_bool() ? USED_BLOCK : nondet_bool() ? FREE_BLOCK : FOREIGN_BLOCK;
+    enum kind kind = nondet_bool()   ? USED_BLOCK
+                     : nondet_bool() ? FREE_BLOCK
+                     : nondet_bool() ? FOREIGN_BLOCK
+                                     : DEFERRED_BLOCK;
     assume(kind != FREE_BLOCK || previous_used);
+    assume(kind != DEFERRED_BLOCK || MAY_BE_DEFERRED(units));
     row[i].unit = unit;
     row[i].units = units;
     row[i].kind = kind;
@@ -103,13 +117,14 @@ static size_t make_row(bool *last_is_used) {
     previous_used = kind != FREE_BLOCK;
     unit += units;
   }
-  *last_is_used = previous_used;
+  last_is_used = previous_used;
   return unit;
 }
 
 static inline void end_row(size_t unit) {
   heap.end = (char *)at_unit(unit) + WORD;
-  *head_at(unit) = nondet_size() & (USED | PREVIOUS_USED); /* nobody asks the end for its flags */
+  /* Nobody asks the end for its flags, but for P where the rest is empty (tags.h). */
+  *head_at(unit) = nondet_size() & (USED | PREVIOUS_USED);
 }
 
 /* The walk, with boundary tags (but the rest has none) or without. Fills in the two sets. */
@@ -117,6 +132,7 @@ static bool row_leads_to_end(bool tags, size_t rest_unit) {
   size_t end = end_unit();
   size_t unit = 0;
   bool previous_used = true;
+  last_is_used = true;
   used_units = free_units = 0;
   for (size_t i = 0; i < MOST_BLOCKS && unit != end; ++i) {
     size_t head = *head_at(unit);
@@ -126,6 +142,8 @@ static bool row_leads_to_end(bool tags, size_t rest_unit) {
     bool used = head & (USED | SPECIAL);
     if (!used && !previous_used)
       return false;
+    if (unit != rest_unit)
+      last_is_used = used;
     if (tags && (head & PREVIOUS_USED ? true : false) != previous_used)
       return false;
     if (tags && !used && unit != rest_unit && *tag_at(unit + units) != units * ALIGNMENT)
@@ -140,12 +158,16 @@ static bool row_leads_to_end(bool tags, size_t rest_unit) {
   return unit == end && *head_at(end) < ALIGNMENT;
 }
 
-/* Of the free blocks, takes the one at this address off; false if there is none. */
-static bool tick_off(size_t address, size_t *unit) {
-  if (!is_unit(address, unit) || !(free_units >> *unit & 1))
+/* Of a set of blocks, or of the free ones, takes the one at this address off; false if there is none. */
+static bool tick_off_from(uint32_t *units, size_t address, size_t *unit) {
+  if (!is_unit(address, unit) || !(*units >> *unit & 1))
     return false;
-  free_units &= ~((uint32_t)1 << *unit);
+  *units &= ~((uint32_t)1 << *unit);
   return true;
+}
+
+static bool tick_off(size_t address, size_t *unit) {
+  return tick_off_from(&free_units, address, unit);
 }
 
 /* ---- the witness: a used block that the operation is not about ---- */
@@ -161,7 +183,7 @@ static struct {
 static bool choose_witness(size_t other) {
   size_t number = any_size(0, BLOCKS - 1);
   size_t word = nondet_size();
-  if (number == other || row[number].kind == FREE_BLOCK)
+  if (number == other || row[number].kind == FREE_BLOCK || row[number].kind == DEFERRED_BLOCK)
     return false;
   size_t words = 2 * row[number].units - 1;
   assume(word < words);
@@ -201,7 +223,7 @@ void *memory_extend(const void *end, size_t bytes, size_t apart) {
 #if GROWTH == 0
   return NULL;
 #endif
-  others_call_sbrk();
+  others_call_sbrk(); /* even between the allocator's last look at the break and this */
   char *start = (char *)(memory + 2 * break_units);
   size_t units = (end == start ? bytes : apart) / ALIGNMENT;
   if (nondet_bool() || units > ALL_UNITS + 1 - break_units)

@@ -1,15 +1,17 @@
 /*
  * The runs of 5_wasmalloc: their words, their rings, their end.
  *
- * The heap is a block, a run of OBJECTS objects of OBJECT_BYTES, and another block:
+ * The heap is a block, a run of OBJECTS objects of OBJECT_BYTES, and what may be behind it:
  *
- *      +----------------+--------+----+----+- - - -+----+---+----------------+----------+
- *      | used or free   | header | 0  | 1  |       |    |   | used or free   | the rest |
- *      +----------------+--------+----+----+- - - -+----+---+----------------+----------+
+ *      +----------------+--------+----+----+- - - -+----+---+----------------+-----------------+-----+
+ *      | used or free   | header | 0  | 1  |       |    |   | used or free   | used            | end |
+ *      +----------------+--------+----+----+- - - -+----+---+----------------+-----------------+-----+
+ *                                                           | or the rest, which may be empty  | end |
  *
  * Everything about it that can differ does: which objects are free, which are malloc's to take, whether it is
- * in use, in the ring of its class, or in none, what its neighbours are. Its sizes are fixed: theorems.mjs
- * says which are proved.
+ * in use, in the ring of its class, or in none, what its neighbours are. Its sizes are fixed. The free lists
+ * are any that keep the contract (lists.h). dissolve(), which has a theorem of its own, is replaced by a note that
+ * it was called in the theorem about its caller (theorems.mjs).
  */
 #include "5_wasmalloc.c"
 
@@ -27,23 +29,19 @@
 #define RUN_UNITS (HEADER_UNITS + OBJECTS * OBJECT_UNITS + SURPLUS_UNITS)
 #define UNITS (RUN_UNITS + 3 * LEAST_UNITS)
 #define MOST_BLOCKS (OBJECTS + 5)
-
-#ifdef FIRST
-#define ALL_IS_KNOWN
-#else
-#define FIRST 0
-#define SETS 1
-#define BEFORE true
-#define BEHIND true
-#endif
 #include "tags.h"
 
-enum { RUN_UNIT = LEAST_UNITS, BEHIND_UNIT = RUN_UNIT + RUN_UNITS, REST_UNIT = BEHIND_UNIT + 2 };
+enum {
+  RUN_UNIT = LEAST_UNITS,
+  BEHIND_UNIT = RUN_UNIT + RUN_UNITS,
+  LAST_UNIT = BEHIND_UNIT + LEAST_UNITS
+};
 
 #define ALL_OBJECTS (UINT32_MAX >> (32 - OBJECTS))
 
 static struct run *run;
 static struct size_class *class;
+static struct ring *ring;
 
 static inline size_t object_unit(uint32_t number) {
   return RUN_UNIT + HEADER_UNITS + (size_t)number * OBJECT_UNITS;
@@ -53,48 +51,59 @@ static inline void *object_payload(uint32_t number) {
   return block_payload(at_unit(object_unit(number)));
 }
 
+/* What the block before the run is, and the one behind it. */
+enum neighbour { IS_USED, IS_FREE, IS_REST };
+
+static void make_neighbour(size_t unit, enum neighbour kind) {
+  *head_at(unit) = LEAST_UNITS * ALIGNMENT | PREVIOUS_USED | (kind == IS_USED ? USED : 0);
+  if (kind == IS_FREE) {
+    list_any((struct free_block *)at_unit(unit), LEAST_UNITS);
+    *tag_at(unit + LEAST_UNITS) = LEAST_UNITS * ALIGNMENT;
+  }
+}
+
 /* The heap in the picture, but for the run's word. */
-static void make_run_heap(bool before, bool behind) {
+static void make_run_heap(enum neighbour before, enum neighbour behind) {
   __CPROVER_havoc_object(memory);
-  for (size_t bin = 0; bin <= UNITS; ++bin)
-    bins.bin[bin] = NULL;
-  bins.map[0] = 0;
   heap.first = (char *)at_unit(0);
-  *head_at(0) = LEAST_UNITS * ALIGNMENT | PREVIOUS_USED | (before ? USED : 0);
-  if (!before) {
-    list_any((struct free_block *)at_unit(0), LEAST_UNITS);
-    *tag_at(RUN_UNIT) = LEAST_UNITS * ALIGNMENT;
+  make_neighbour(0, before);
+  *head_at(RUN_UNIT) = RUN_UNITS * ALIGNMENT | SPECIAL | (before == IS_USED ? PREVIOUS_USED : 0);
+  if (behind == IS_REST) {
+    rest.block = at_unit(BEHIND_UNIT);
+    rest.size = nondet_bool() ? LEAST_UNITS * ALIGNMENT : 0;
+    end_row(BEHIND_UNIT + rest.size / ALIGNMENT);
+  } else {
+    make_neighbour(BEHIND_UNIT, behind);
+    *head_at(LAST_UNIT) = LEAST_UNITS * ALIGNMENT | USED | (behind == IS_USED ? PREVIOUS_USED : 0);
+    rest.block = at_unit(UNITS);
+    rest.size = 0;
+    end_row(UNITS);
   }
-  *head_at(RUN_UNIT) = RUN_UNITS * ALIGNMENT | SPECIAL | (before ? PREVIOUS_USED : 0);
-  *head_at(BEHIND_UNIT) = LEAST_UNITS * ALIGNMENT | PREVIOUS_USED | (behind ? USED : 0);
-  if (!behind) {
-    list_any((struct free_block *)at_unit(BEHIND_UNIT), LEAST_UNITS);
-    *tag_at(REST_UNIT) = LEAST_UNITS * ALIGNMENT;
-  }
-  finish_lists();
-  rest.block = at_unit(REST_UNIT);
-  rest.size = behind ? LEAST_UNITS * ALIGNMENT : 0;
-  *head_at(REST_UNIT) = rest.size | PREVIOUS_USED;
-  end_row(REST_UNIT + rest.size / ALIGNMENT);
+  rest.block->head = rest.size | PREVIOUS_USED;
 
   run = block_payload(at_unit(RUN_UNIT));
   /* size and objects: written as one word, which CBMC can see through */
   *(size_t *)&run->size = OBJECT_BYTES | (size_t)OBJECTS << 16;
   for (uint32_t number = 0; number < OBJECTS; ++number)
-    *head_at(object_unit(number)) = (RUN_HEADER - WORD + number * OBJECT_BYTES) << DISTANCE_SHIFT |
+    *head_at(object_unit(number)) = (RUN_HEADER - WORD + number * OBJECT_BYTES) << MARK_SHIFT |
                                     (size_t)number << NUMBER_SHIFT | OBJECT_BYTES | SPECIAL |
                                     PREVIOUS_USED;
-  class = class_of(OBJECT_BYTES);
+  class = class_of(&first_cache, OBJECT_BYTES);
+  ring = ring_of(class);
 }
 
 /* ---- dissolve ---- */
 
-/* One set of free objects, and neighbours that are used or free as told. CBMC knows all of it but the
- * contents before it runs through the code. */
-static void dissolve_one(uint32_t free) {
-  make_run_heap(BEFORE, BEHIND);
-  ((size_t *)&run->word)[0] = free;
-  ((size_t *)&run->word)[1] = 0;
+static enum neighbour any_neighbour(enum neighbour last) {
+  return (enum neighbour)any_size(IS_USED, last);
+}
+
+void dissolve_run(void) {
+  enum neighbour before = any_neighbour(IS_FREE);
+  enum neighbour behind = any_neighbour(IS_REST);
+  make_run_heap(before, behind);
+  uint32_t free = nondet_word() & ALL_OBJECTS;
+  run->word = free;
   uint32_t number = nondet_word();
   size_t word = any_size(1, 2 * OBJECT_UNITS - 1);
   assume(number < OBJECTS);
@@ -111,13 +120,8 @@ static void dissolve_one(uint32_t free) {
         "each has the size that it had, and the last what was left over");
   claim(!used || head_at(unit)[word] == contents, "their contents are as they were");
   claim(!(used_units >> RUN_UNIT & 1), "the header is free");
-}
-
-/* So many sets: theorems.mjs divides all of them among several runs of CBMC. */
-void dissolve_run(void) {
-  for (uint32_t free = FIRST; free < FIRST + SETS; ++free)
-    dissolve_one(free);
-  reached(true, "the end");
+  reached(free == ALL_OBJECTS && before == IS_FREE && behind == IS_FREE, "all are merged");
+  reached(free == 0 && before == IS_USED && behind == IS_REST, "nothing but the header is free");
 }
 
 /* ---- words, counts and rings ---- */
@@ -128,7 +132,7 @@ static struct run other_run;
 enum place { NOWHERE, IN_RING, BEING_USED };
 
 static enum place place;
-static uint32_t run_free, class_free;
+static uint32_t run_free, class_free, whole_before;
 static bool others;
 
 static uint32_t number_of_bits(uint32_t set) {
@@ -137,8 +141,8 @@ static uint32_t number_of_bits(uint32_t set) {
 
 /* Any word that the invariants allow, wherever the run is; and perhaps another one in the ring. */
 static void make_run_state(void) {
-  make_run_heap(true, true);
-  whole_runs = 7; /* anything below MOST_WHOLE - 1 */
+  make_run_heap(IS_USED, IS_USED);
+  first_cache.whole_runs = whole_before = (uint32_t)any_size(0, MOST_WHOLE);
   place = nondet_bool() ? IN_RING : nondet_bool() ? BEING_USED : NOWHERE;
   run_free = nondet_word() & ALL_OBJECTS;
   class_free = nondet_word() & ALL_OBJECTS;
@@ -146,7 +150,7 @@ static void make_run_state(void) {
   if (others) {
     other_run.next = other_run.previous = &other_run;
     other_run.word = 1 | COUNT(OBJECTS - 1);
-    class->runs = &other_run;
+    ring->runs = &other_run;
   }
   if (place == BEING_USED) {
     assume((class_free & run_free) == 0);
@@ -163,7 +167,7 @@ static void make_run_state(void) {
       other_run.next = other_run.previous = run;
     }
     if (!others || nondet_bool())
-      class->runs = run;
+      ring->runs = run;
   } else {
     run_free = class_free = 0;
     run->word = COUNT(1);
@@ -183,7 +187,7 @@ static void check_run(uint32_t free, uint32_t of_class) {
                          : 1),
         "the count is what it should be");
   bool linked = !in_use && free;
-  struct run *first = class->runs;
+  struct run *first = ring->runs;
   claim(!first == (!linked && !others), "the ring is empty if no run has free objects");
   if (linked && others)
     claim(run->next == &other_run && run->previous == &other_run && other_run.next == run &&
@@ -196,6 +200,16 @@ static void check_run(uint32_t free, uint32_t of_class) {
           "a ring of the other");
 }
 
+static bool dissolved;
+
+#ifdef DISSOLVE_BY_CONTRACT
+static void dissolve(struct run *last) {
+  claim(last == run && is_whole(run) && !dissolved, "this run, which is whole");
+  dissolved = true;
+  run->word = COUNT(1); /* none of its objects is free any more, so it should be in no ring */
+}
+#endif
+
 /* free, of an object that does not fit on the quick list. */
 void free_one_object(void) {
   make_run_state();
@@ -205,14 +219,16 @@ void free_one_object(void) {
   claim(object_run(object) == run && object_number(object) == number &&
             (object->head & OBJECT_SIZE) == OBJECT_BYTES,
         "the head leads to the run, the number and the size");
-  free_object(object);
+  free_object(run, number, true);
   uint32_t free = run_free | (uint32_t)1 << number;
-  check_run(free, class_free);
+  check_run(dissolved ? 0 : free, class_free);
   bool whole = place != BEING_USED && free == ALL_OBJECTS;
-  claim(whole_runs == (whole ? 8 : 7), "a run that has become whole is counted");
-  claim(place != NOWHERE || class->runs == run,
-        "the run that has just got one is the ring's first");
-  reached(whole && others, "it has become whole");
+  claim(dissolved == (whole && whole_before == MOST_WHOLE), "it is dissolved if there are many");
+  claim(first_cache.whole_runs == whole_before + (whole && !dissolved),
+        "a run that has become whole is counted");
+  claim(place != NOWHERE || ring->runs == run, "the run that has just got one is the ring's first");
+  reached(whole && !dissolved && others, "it has become whole");
+  reached(dissolved && others, "it is dissolved");
   reached(place == NOWHERE && others, "it is put into the ring");
   reached(place == BEING_USED && class_free, "it is in use");
 }
@@ -232,28 +248,28 @@ void take_one_object(void) {
 }
 
 /* malloc, when the run in use has nothing: takes over its other objects, or the next run of the ring. */
-void refill_class(void) {
+void find_next_run(void) {
   make_run_state();
-  class->waiting = 0; /* no run is made */
   assume(class_free == 0 && (place == NOWHERE || !others));
-  bool filled = refill(class, OBJECT_BYTES);
-  claim(filled == (run_free != 0 || (others && place == NOWHERE)),
+  struct run *found = find_run(class);
+  if (found)
+    use_run(class, found);
+  claim((found != NULL) == (run_free != 0 || (others && place == NOWHERE)),
         "there are objects if there were any");
   if (others)
-    claim(class->objects == (char *)&other_run + RUN_HEADER && class->free == 1 && !class->runs,
+    claim(class->objects == (char *)&other_run + RUN_HEADER && class->free == 1 && !ring->runs,
           "the other run is taken");
   else
     check_run(0, run_free);
-  claim(class->room >= 1, "the quick list has room");
-  reached(place == IN_RING && filled, "from the ring");
-  reached(place == BEING_USED && filled, "from the run in use");
-  reached(place == BEING_USED && !filled, "it has no more");
+  reached(place == IN_RING && found, "from the ring");
+  reached(place == BEING_USED && found, "from the run in use");
+  reached(place == BEING_USED && !found, "it has no more");
 }
 
 /* When memory is short, the run in use goes back to the ring. */
 void retire_class(void) {
   make_run_state();
-  retire_run(class);
+  retire_run(class, ring);
   check_run(run_free | class_free, 0);
   reached(place == BEING_USED && class_free && run_free && others, "it has objects of both kinds");
   reached(place == BEING_USED && !class_free && !run_free, "it has none");

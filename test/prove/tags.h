@@ -8,13 +8,33 @@
 #ifndef WASMALLOC_PROVE_TAGS_H
 #define WASMALLOC_PROVE_TAGS_H
 
+#ifdef CLASSES
+/* What was the last object of a run may be a little larger than the size whose list it is on. */
+#define MAY_BE_DEFERRED(units) ((units)-LEAST_UNITS < CLASSES - LEAST_UNITS + 1)
+#endif
 #include "row.h"
 
 #if BLOCKS > 4
 #error "three free blocks have more orders than front and back make"
 #endif
 
-#ifdef BINS
+#if defined WASMALLOC_PROVE_LISTS_H
+
+static void list_any(struct free_block *block, size_t units) {
+  size_t unit = listed_unit(block);
+  listed_units |= (uint32_t)1 << unit;
+  listed_bytes[unit] = units * ALIGNMENT;
+}
+
+static void finish_lists(void) {}
+
+static bool lists_are_sound(void) {
+  size_t unit = any_size(0, ALL_UNITS);
+  return listed_units == free_units &&
+         (!(free_units >> unit & 1) || (*head_at(unit) & ~(size_t)FLAGS) == listed_bytes[unit]);
+}
+
+#elif defined BINS
 
 /* Lists a block the way the invariants say, in no way of the allocator's own. */
 static void list_any(struct free_block *block, size_t units) {
@@ -36,10 +56,6 @@ static void list_any(struct free_block *block, size_t units) {
 
 /* The bit of a word of the map that has become 0 may still be set. */
 static void finish_lists(void) {
-#ifdef ALL_IS_KNOWN
-  bins.summary = 1;
-  return;
-#endif
   bins.summary = nondet_word() & (((uint32_t)1 << MAP_WORDS) - 1);
   assume(!bins.map[0] || bins.summary & 1);
 }
@@ -63,17 +79,6 @@ static bool bin_is_sound(size_t bin) {
   return !address;
 }
 
-#ifdef ALL_IS_KNOWN /* to CBMC, about the blocks: then it is faster to look at all bins */
-
-static bool lists_are_sound(void) {
-  for (size_t bin = 0; bin <= ALL_UNITS; ++bin)
-    if (!bin_is_sound(bin))
-      return false;
-  return !free_units;
-}
-
-#else
-
 /* Looks at one bin, which may be any: what can be said of it is true of all. */
 static bool lists_are_sound(void) {
   size_t bin = any_size(0, BINS - 1);
@@ -83,8 +88,6 @@ static bool lists_are_sound(void) {
   size_t unit = any_size(0, ALL_UNITS);
   return !(free_units >> unit & 1 && *head_at(unit) / ALIGNMENT == bin);
 }
-
-#endif
 
 #else
 
@@ -115,23 +118,99 @@ static bool lists_are_sound(void) {
 
 #endif
 
+/* ---- quick lists ---- */
+
+#ifdef CLASSES
+
+/* How many are on each. */
+static uint8_t deferred_blocks[CLASSES];
+
+static void defer_any(struct block *block, size_t units) {
+  size_t surplus = nondet_bool();
+  assume(units - surplus >= LEAST_UNITS && units - surplus < CLASSES);
+  struct size_class *class = &first_cache.classes[units - surplus];
+  struct deferred *deferred = block_payload(block);
+  struct deferred *first = class->quick;
+  ++deferred_blocks[units - surplus];
+  if (!first || nondet_bool()) {
+    deferred->next = first;
+    class->quick = deferred;
+  } else { /* behind the first: with that they come in every order */
+    deferred->next = first->next;
+    first->next = deferred;
+  }
+}
+
+/* Any room that the numbers of blocks on the quick lists leave. */
+static void finish_classes(void) {
+  for (size_t units = LEAST_UNITS; units < CLASSES; ++units) {
+    struct size_class *class = &first_cache.classes[units];
+    class->most = (uint8_t)any_size(0, MOST_ROOM);
+    class->room = (uint8_t)any_size(0, MOST_ROOM - deferred_blocks[units]);
+  }
+  candidate = (uint32_t)any_size(0, CLASSES - 1);
+}
+
+/* Takes the deferred blocks off the used ones. */
+static bool classes_are_sound(void) {
+  if (candidate >= CLASSES)
+    return false;
+  deferred_units = 0;
+  for (size_t units = 0; units < CLASSES; ++units) {
+    const struct size_class *class = &first_cache.classes[units];
+    size_t address = (size_t) class->quick;
+    size_t number = class->room;
+    for (size_t i = 0; i < MOST_BLOCKS && address; ++i, ++number) {
+      size_t unit;
+      if (!tick_off_from(&used_units, address - WORD, &unit))
+        return false;
+      size_t head = *head_at(unit);
+      if (head & SPECIAL || head / ALIGNMENT - units > 1)
+        return false;
+      deferred_units |= (uint32_t)1 << unit;
+      address = memory[2 * unit + 2];
+    }
+    if (address || number > MOST_ROOM)
+      return false;
+  }
+  return true;
+}
+
+#else
+
+static void defer_any(struct block *block, size_t units) {
+  (void)block;
+  (void)units;
+}
+
+static void finish_classes(void) {}
+
+static bool classes_are_sound(void) {
+  return true;
+}
+
+#endif
+
 /* A heap of which nothing is known but that it is sound. */
 static void make_heap(void) {
-  bool last_is_used;
-  size_t unit = make_row(&last_is_used);
+  size_t unit = make_row();
   for (size_t i = 0; i < BLOCKS; ++i)
     if (row[i].kind == FREE_BLOCK) {
       list_any((struct free_block *)at_unit(row[i].unit), row[i].units);
       *tag_at(row[i].unit + row[i].units) = row[i].units * ALIGNMENT;
+    } else if (row[i].kind == DEFERRED_BLOCK) {
+      defer_any(at_unit(row[i].unit), row[i].units);
     }
   finish_lists();
+  finish_classes();
+  /* The block before the rest is used, even if the rest is empty: then the end's P, which growth hands on to
+   * a foreign block, says so. */
   size_t units = any_size(0, UNITS);
-  assume(units <= UNITS - unit);
-  assume(units == 0 || (units >= LEAST_UNITS && last_is_used));
+  assume(units <= UNITS - unit && units != 1 && last_is_used);
   rest.block = at_unit(unit);
   rest.size = units * ALIGNMENT;
-  *head_at(unit) = rest.size | PREVIOUS_USED;
   end_row(unit + units);
+  *head_at(unit) = rest.size | PREVIOUS_USED;
   make_memory();
 }
 
@@ -139,11 +218,12 @@ static bool heap_is_sound(void) {
   size_t unit;
   if (!is_unit((size_t)rest.block, &unit) || rest.size % ALIGNMENT != 0 ||
       unit + rest.size / ALIGNMENT != end_unit() ||
-      (rest.size && *head_at(unit) != (rest.size | PREVIOUS_USED)) || !row_leads_to_end(true, unit))
+      (*head_at(unit) & ~(size_t)USED) != (rest.size | PREVIOUS_USED) ||
+      (rest.size && *head_at(unit) & USED) || !row_leads_to_end(true, unit) || !last_is_used)
     return false;
   if (rest.size)
     free_units &= ~((uint32_t)1 << unit);
-  return lists_are_sound();
+  return lists_are_sound() && classes_are_sound();
 }
 
 #endif

@@ -17,11 +17,14 @@
  * @property {Record<string, number>} [loops] the same for single loops, as CBMC names them
  * @property {boolean} [overflow] whether unsigned arithmetic may not wrap around either
  * @property {boolean} [slow] takes more than a minute: only proved when asked for
+ * @property {Record<string, string>} [instead] files in lib/, and those in this folder that stand for them
+ * @property {Mutation[]} [changes] to the sources, without which it could not be proved: what is proved is
+ *   the changed source
  * @property {Mutation[]} [broken] faults that must not go unnoticed: each makes the theorem false
  */
 
 /**
- * A fault put into the sources.
+ * A fault put into the sources, or another change.
  *
  * @typedef {object} Mutation
  * @property {string} file in lib/
@@ -53,6 +56,7 @@ function ofBins(entry, says, broken, options) {
     entry,
     unwind: 225,
     loops: { 'free_list_find.0': 5 },
+    defines: { LISTED: 2 },
     broken,
     ...options,
   };
@@ -66,7 +70,7 @@ const STEP_LOOPS = {
 };
 
 /** The induction step of an allocator's invariants, for one operation. */
-function step(allocator, entry, says, blocks, units, broken = []) {
+function step(allocator, entry, says, blocks, units, broken = [], options = {}) {
   return {
     name: `${allocator}: ${entry.replaceAll('_', ' ')}`,
     says,
@@ -77,8 +81,53 @@ function step(allocator, entry, says, blocks, units, broken = []) {
     unwind: 12,
     loops: STEP_LOOPS[allocator],
     broken,
+    ...options,
   };
 }
+
+/** The step for what is built on free lists, whatever these are. */
+function stepOverLists(entry, says, blocks, units, broken, defines = {}) {
+  return {
+    ...step('', entry, says, blocks, units, broken),
+    name: `any lists: ${entry.replaceAll('_', ' ')}${defines.GROWTH ? ', with growth' : ''}`,
+    allocator: 'lists.h',
+    defines: { BLOCKS: blocks, UNITS: units, ...defines },
+  };
+}
+
+/** A static function that is replaced by its contract, which the theorem's C file has. */
+function byContract(file, head) {
+  const name = head.match(/(\w+)\(/)[1];
+  return fault(
+    file,
+    `${head} {`,
+    `#define ${name.toUpperCase()}_BY_CONTRACT\n${head};\n${head.replace(name, `shipped_${name}`)} {`,
+  );
+}
+
+/** The step for 5_wasmalloc's quick lists, with 3 classes of sizes in place of 127. */
+function stepOfQuickLists(entry, says, blocks, units, broken, replaced = []) {
+  return {
+    ...step('5_wasmalloc', entry, says, blocks, units, broken),
+    name: `5_wasmalloc, quick lists: ${entry.replaceAll('_', ' ')}`,
+    file: 'quick.c',
+    defines: { BLOCKS: blocks, UNITS: units, __OPTIMIZE_SIZE__: 1 },
+    instead: { '4_bins.c': 'lists.h' },
+    changes: [FEWER_CLASSES, ...replaced],
+  };
+}
+
+const FIND_ELSEWHERE = byContract(
+  'boundary_tags.h',
+  'RARE static struct block *find_elsewhere(size_t size)',
+);
+const RECLAIM = byContract('5_wasmalloc.c', 'RARE static bool free_list_reclaim(bool all)');
+const RELEASE_IF_DEFERRED = byContract(
+  '5_wasmalloc.c',
+  'RARE static bool release_if_deferred(struct block *block)',
+);
+
+const DISSOLVE = byContract('5_wasmalloc.c', 'RARE static void dissolve(struct run *run)');
 
 const STEPS = {
   release_step: 'free keeps the invariants and the other blocks, and leaves no two free neighbours',
@@ -88,14 +137,43 @@ const STEPS = {
   allocate_aligned_step: 'aligned allocation keeps the invariants, and aligns',
 };
 
-/** The theorems about 5_wasmalloc's runs: a run of eight objects between two blocks. */
-function ofRuns(entry, says, broken) {
+const FEWER_CLASSES = fault('5_wasmalloc.c', '#define LARGE_UNITS 129', '#define LARGE_UNITS 5');
+
+/** The theorems about 5_wasmalloc's runs: a run of eight objects, or fewer, between two blocks. */
+function ofRuns(entry, says, broken, options) {
   return {
     name: `5_wasmalloc: ${entry.replaceAll('_', ' ')}`,
     says,
     file: 'runs.c',
     entry,
     unwind: 28,
+    instead: { '4_bins.c': 'lists.h' },
+    changes: [FEWER_CLASSES],
+    broken,
+    ...options,
+  };
+}
+
+/** The step for 1_minimal, whose heap always grows. */
+function ofMinimal(entry, says, broken) {
+  return {
+    name: `1_minimal: ${entry.replace('minimal_', '').replaceAll('_', ' ')}`,
+    says,
+    file: 'minimal.c',
+    entry,
+    defines: { BLOCKS: 3, UNITS: 6, GROWTH: 6 },
+    unwind: 12,
+    broken,
+  };
+}
+
+function ofInterface(entry, says, broken) {
+  return {
+    name: `interface: ${entry.replaceAll('_', ' ')}`,
+    says,
+    file: 'interface.c',
+    entry,
+    unwind: 33,
     broken,
   };
 }
@@ -128,6 +206,40 @@ export const THEOREMS = [
   ofBins('find_lowest', 'the bitmap search finds the lowest bin that has a block that will do', [
     fault('4_bins.c', 'word += 1 + (uint32_t)', 'word += (uint32_t)'),
   ]),
+  ofBins('lists_put', 'a block that is put is in the list of its bin, and so are the others', [
+    fault('4_bins.c', '  if (first)\n    first->previous = block;\n', ''),
+  ]),
+  ofBins(
+    'lists_replace',
+    'a block that takes the place of another is listed in its stead',
+    [fault('4_bins.c', '      if (next)\n        next->previous = block;\n', '')],
+    { slow: true },
+  ),
+  ofBins(
+    'lists_resize',
+    'a block of another size moves to the list of its bin',
+    [fault('4_bins.c', '    remove_from(old_bin, old);\n', '')],
+    { slow: true },
+  ),
+  ofBins(
+    'lists_remove',
+    'a block that is removed leaves the others listed',
+    [
+      fault(
+        '4_bins.c',
+        '&= ~((uint64_t)1 << bin % MAP_BITS);',
+        '&= ~((uint64_t)2 << bin % MAP_BITS);',
+      ),
+    ],
+    { slow: true, defines: { LISTED: 3 } },
+  ),
+  ofBins('lists_take', 'a block that is taken has the size asked for', [
+    fault(
+      '4_bins.c',
+      '  remove_first((uint32_t)units, block->next);',
+      '  bins.bin[units] = block->next;',
+    ),
+  ]),
   step('2_linked', 'release_step', STEPS.release_step, 4, 9, [
     fault('2_linked.c', 'if (previous && touches(previous, block))', 'if (previous)'),
   ]),
@@ -137,31 +249,170 @@ export const THEOREMS = [
   step('2_linked', 'resize_step', STEPS.resize_step, 3, 8),
   step('2_linked', 'trim_step', STEPS.trim_step, 3, 8),
   step('3_doubly', 'release_step', STEPS.release_step, 4, 9, [
-    fault(
-      'boundary_tags.h',
-      '    next->head &= ~(size_t)PREVIOUS_USED;\n  }\n  list',
-      '  }\n  list',
-    ),
+    fault('boundary_tags.h', '    set_previous_free(next);\n', ''),
   ]),
   step('3_doubly', 'allocate_step', STEPS.allocate_step, 3, 8),
   step('3_doubly', 'resize_step', STEPS.resize_step, 3, 8, [
     fault('boundary_tags.h', '  block->head -= surplus;\n', ''),
   ]),
   step('3_doubly', 'trim_step', STEPS.trim_step, 3, 10),
-  step('4_bins', 'release_step', STEPS.release_step, 4, 9, [
-    fault('boundary_tags.h', '  *previous_tag(block_at(block, size)) = size;\n', ''),
-  ]),
-  step('4_bins', 'allocate_step', STEPS.allocate_step, 3, 8, [
-    fault('boundary_tags.h', '    block_at(block, available)->head |= PREVIOUS_USED;\n', ''),
-  ]),
+  step(
+    '4_bins',
+    'release_step',
+    STEPS.release_step,
+    4,
+    9,
+    [fault('boundary_tags.h', '  *previous_tag(block_at(block, size)) = size;\n', '')],
+    { slow: true },
+  ),
+  step(
+    '4_bins',
+    'allocate_step',
+    STEPS.allocate_step,
+    3,
+    8,
+    [fault('boundary_tags.h', '    set_previous_used(block_at(block, available));\n', '')],
+    { slow: true },
+  ),
+  step(
+    '4_bins',
+    'resize_step',
+    STEPS.resize_step,
+    3,
+    8,
+    [fault('boundary_tags.h', '  block->head -= surplus;\n', '')],
+    { slow: true },
+  ),
   step('4_bins', 'trim_step', STEPS.trim_step, 3, 10),
-  ofRuns('free_one_object', 'freeing an object sets its bit, and puts its run where it belongs', [
+  stepOverLists('release_step', STEPS.release_step, 4, 9, [
     fault(
-      '5_wasmalloc.c',
-      '(uint32_t)1 << object_number(object)',
-      '(uint32_t)2 << object_number(object)',
+      'boundary_tags.h',
+      '    if (listed_size)\n      free_list_remove((struct free_block *)listed);\n',
+      '',
     ),
   ]),
+  stepOverLists('allocate_step', STEPS.allocate_step, 4, 9, [
+    fault('boundary_tags.h', '    set_previous_used(block_at(block, available));\n', ''),
+  ]),
+  stepOverLists(
+    'allocate_step',
+    'the same where the heap may grow, and others take memory between',
+    3,
+    8,
+    [fault('boundary_tags.h', '    set_previous_free(end);\n', '')],
+    { GROWTH: 6 },
+  ),
+  stepOverLists('resize_step', STEPS.resize_step, 4, 9, [
+    fault(
+      'boundary_tags.h',
+      'block->head += cut_listed(next, more);',
+      'cut_listed(next, more);\n  block->head += more;',
+    ),
+  ]),
+  stepOverLists(
+    'resize_step',
+    'the same where the heap may grow, and others take memory between',
+    3,
+    8,
+    [fault('boundary_tags.h', 'more < MINIMUM_BLOCK ? MINIMUM_BLOCK : more', 'more')],
+    { GROWTH: 6 },
+  ),
+  stepOverLists('trim_step', STEPS.trim_step, 4, 11, [
+    fault('boundary_tags.h', '    kept = MINIMUM_BLOCK;', '    ;'),
+  ]),
+  stepOverLists('allocate_aligned_step', STEPS.allocate_aligned_step, 3, 11, [
+    fault('boundary_tags.h', '    skipped += alignment;', '    ;'),
+  ]),
+  stepOfQuickLists('release_step', STEPS.release_step, 4, 11, [
+    fault('5_wasmalloc.c', 'if (size < LARGE && head', 'if (size <= LARGE && head'),
+  ]),
+  stepOfQuickLists(
+    'allocate_deferred_step',
+    'malloc takes a deferred block if there is one, and keeps the invariants',
+    3,
+    8,
+    [fault('5_wasmalloc.c', '    class->quick = deferred->next;\n', '')],
+    [FIND_ELSEWHERE],
+  ),
+  stepOfQuickLists(
+    'allocate_step',
+    STEPS.allocate_step,
+    3,
+    8,
+    [
+      fault(
+        '5_wasmalloc.c',
+        'use_block(block, cut_free(block, size))',
+        '(cut_free(block, size), use_block(block, size))',
+      ),
+    ],
+    [FIND_ELSEWHERE],
+  ),
+  stepOfQuickLists(
+    'resize_step',
+    STEPS.resize_step,
+    3,
+    8,
+    [fault('boundary_tags.h', '  block->head -= surplus;\n', '')],
+    [RELEASE_IF_DEFERRED],
+  ),
+  stepOfQuickLists(
+    'trim_step',
+    STEPS.trim_step,
+    3,
+    9,
+    [fault('boundary_tags.h', '    kept = MINIMUM_BLOCK;', '    ;')],
+    [RECLAIM],
+  ),
+  stepOfQuickLists(
+    'release_quick_step',
+    'releasing some blocks of a quick list keeps the invariants and the other blocks',
+    3,
+    8,
+    [fault('5_wasmalloc.c', '    *list = deferred->next;\n', '')],
+  ),
+  stepOfQuickLists(
+    'release_if_deferred_step',
+    'releasing a block behind one that is to grow keeps both that one and the invariants',
+    3,
+    8,
+    [fault('5_wasmalloc.c', '  *link = (*link)->next;\n', '')],
+  ),
+  ofMinimal('minimal_allocate', 'malloc keeps the row of blocks, and the other blocks', [
+    fault('block.h', '(struct block *)(start + WORD);', '(struct block *)start;'),
+  ]),
+  ofMinimal('minimal_allocate_aligned', 'aligned allocation keeps them, and aligns', [
+    fault('1_minimal.c', 'lost->head - skipped;', 'lost->head;'),
+  ]),
+  ofInterface(
+    'calloc_product',
+    'calloc refuses what overflows, asks for the product and clears it',
+    [
+      fault(
+        'c_interface.c',
+        '  if (__builtin_mul_overflow(count, size, &bytes))\n    return fail(ENOMEM);\n  void *payload',
+        '  bytes = count * size;\n  void *payload',
+      ),
+    ],
+  ),
+  ofInterface('memalign_power', 'memalign takes the next power of two, whatever it is asked for', [
+    fault('c_interface.c', 'while (power < alignment)', 'while (power < alignment / 2)'),
+  ]),
+  ofInterface('whole_pages', 'pvalloc rounds up to whole pages, and does not overflow', [
+    fault('c_interface.c', '(bytes + PAGE_SIZE_OF_SYSTEM - 1)', '(bytes + PAGE_SIZE_OF_SYSTEM)'),
+  ]),
+  ofRuns(
+    'free_one_object',
+    'freeing an object sets its bit, and puts its run where it belongs',
+    [
+      fault(
+        '5_wasmalloc.c',
+        'run->word | (uint32_t)1 << number',
+        'run->word | (uint32_t)2 << number',
+      ),
+    ],
+    { changes: [FEWER_CLASSES, DISSOLVE] },
+  ),
   ofRuns('take_one_object', 'an object is handed out once, and it is one of the run', [
     fault('5_wasmalloc.c', 'class->free = free & (free - 1);', 'class->free = free & (free + 1);'),
   ]),
@@ -169,9 +420,15 @@ export const THEOREMS = [
     fault('5_wasmalloc.c', 'class->free | free_objects(run);', 'free_objects(run);'),
   ]),
   ofRuns(
+    'find_next_run',
+    'malloc takes over the free objects of the run in use, or the next run of the ring',
+    [fault('5_wasmalloc.c', '    if (run)\n      unlink_run(ring, run);\n', '')],
+  ),
+  ofRuns(
     'dissolve_run',
     'a run that is dissolved becomes a row of sound blocks, whatever is free',
-    [fault('5_wasmalloc.c', 'if (!(free & 1)) {', 'if (!(free & 1) && number != 3) {')],
+    [fault('5_wasmalloc.c', 'if (!(free & 1)) {', 'if (!(free & 1) && number != 2) {')],
+    { defines: { OBJECTS: 4 } },
   ),
   {
     name: 'lock: two threads',
