@@ -123,6 +123,12 @@ const variants = {
     runsSince: '4.0.0',
     prints: THREADS,
   },
+  '-pthread, WASM_WORKERS, one after the other': {
+    source: 'workers_in_turn.c',
+    flags: ['-O2', '-fno-builtin', '-pthread', '-sWASM_WORKERS'],
+    runsSince: '4.0.0',
+    prints: /^ok \d+ workers\n$/,
+  },
   WASM_WORKERS: {
     source: 'workers.c',
     flags: ['-O2', '-sWASM_WORKERS'],
