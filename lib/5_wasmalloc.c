@@ -104,10 +104,8 @@
 #if defined(__EMSCRIPTEN_PTHREADS__) || defined(WASMALLOC_THREADS)
 #define CACHES 1
 #include <pthread.h>
-/* The lock is taken now and then only. And as long as linear memory has room, it is not worth while to reclaim, under
- * the lock, what will be missed. */
+/* The lock is taken now and then only. */
 #define LOCKS_ITSELF
-#define ROUNDS_IN_ROOM 0
 #define IF_CACHES(...) __VA_ARGS__
 #else
 #define CACHES 0
@@ -433,8 +431,9 @@ RARE static void dissolve(struct run *run) {
 }
 
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
- * the blocks should rather be allocated one by one. */
-static inline struct block *find_for_run(size_t size, uint32_t *objects) {
+ * the blocks should rather be allocated one by one. With threads, where that takes the lock for each, the first run
+ * of a size may grow the heap although there are free blocks, as long as linear memory need not grow. */
+static inline struct block *find_for_run(size_t size, uint32_t *objects, bool first) {
   for (;;) {
     size_t run_size = RUN_HEADER + *objects * size;
     struct block *block = find_free(run_size);
@@ -442,7 +441,7 @@ static inline struct block *find_for_run(size_t size, uint32_t *objects) {
       return block;
     if (*objects <= LEAST_OBJECTS) {
       /* The rest, which is too small, is to be used last. */
-      bool in_room = CACHES && memory_room() >= run_size + ALIGNMENT;
+      bool in_room = CACHES && first && memory_room() >= run_size + ALIGNMENT;
       block = in_room ? NULL : find_free(size);
       if ((block && block != rest.block) || (!in_room && free_list_reclaim(false)))
         return NULL;
@@ -490,7 +489,7 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
   while (objects > LEAST_OBJECTS / 2 && objects * size > MOST_BYTES)
     objects /= 2;
 #endif
-  struct block *block = find_for_run(size, &objects);
+  struct block *block = find_for_run(size, &objects, ring->made == 0);
   if (!block)
     return NULL;
 #if !CACHES

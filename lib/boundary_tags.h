@@ -59,10 +59,6 @@ struct free_block {
  * takes a fraction of the time that growing takes, and of what the program will do with a large block. */
 #define RECLAIM_ROUNDS(size) (16 + (size) / 1024)
 
-#ifndef ROUNDS_IN_ROOM
-#define ROUNDS_IN_ROOM 1
-#endif
-
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
  * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
  * head of `block` is written afterwards. */
@@ -223,12 +219,11 @@ static struct block *find_free(size_t size) {
  * more than it must. But where linear memory itself would have to grow, which takes longer and is for
  * good, more is reclaimed; and all of it where it cannot grow. */
 RARE static struct block *find_elsewhere(size_t size) {
-  size_t rounds =
-      memory_room() < size - rest.size + 2 * ALIGNMENT ? RECLAIM_ROUNDS(size) : ROUNDS_IN_ROOM;
+  size_t rounds = memory_room() < size - rest.size + 2 * ALIGNMENT ? RECLAIM_ROUNDS(size) : 1;
   struct block *block;
   bool reclaimed;
   do {
-    reclaimed = (ROUNDS_IN_ROOM || rounds) && free_list_reclaim(false);
+    reclaimed = free_list_reclaim(false);
     block = reclaimed ? find_free(size) : NULL;
   } while (reclaimed && !block && --rounds);
   if (block)
