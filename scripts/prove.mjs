@@ -31,7 +31,7 @@ Proves theorems about lib/ with CBMC, and prints a line for each. Brings CBMC in
 and its relatives when there is none on PATH.
 
   --only TEXT   only the theorems with this text in their name
-  --all         also the slow ones, which take more than a minute
+  --all         also the slow ones, which take up to three minutes each
   --list        print their names and what they say, and do nothing else
   --broken      put the faults that are listed with the theorems into copies of the sources, one at a time,
                 and see that the theorem fails
