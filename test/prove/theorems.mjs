@@ -73,7 +73,7 @@ const STEP_LOOPS = {
 };
 
 /** The induction step of an allocator's invariants, for one operation. */
-function step(allocator, entry, says, blocks, units, broken = [], options = {}) {
+function step(allocator, entry, says, blocks, units, broken = []) {
   return {
     name: `${allocator}: ${entry.replaceAll('_', ' ')}`,
     says,
@@ -84,7 +84,6 @@ function step(allocator, entry, says, blocks, units, broken = [], options = {}) 
     unwind: 12,
     loops: STEP_LOOPS[allocator],
     broken,
-    ...options,
   };
 }
 
