@@ -277,7 +277,7 @@ export const THEOREMS = [
       fault('boundary_tags.h', '  block->head -= surplus;\n', ''),
     ]),
   ),
-  step('4_bins', 'trim_step', STEPS.trim_step, 3, 10),
+  slow(step('4_bins', 'trim_step', STEPS.trim_step, 3, 10)),
   stepOverLists('release_step', STEPS.release_step, 4, 9, [
     fault(
       'boundary_tags.h',
