@@ -323,7 +323,7 @@ export const THEOREMS = [
   ),
   slow(
     stepOfQuickLists('release_step', STEPS.release_step, 4, 11, [
-      fault('5_wasmalloc.c', 'if (size < LARGE && head', 'if (size <= LARGE && head'),
+      fault('5_wasmalloc.c', '  payload->next = class->quick;\n', ''),
     ]),
   ),
   stepOfQuickLists(
