@@ -274,11 +274,6 @@ export const THEOREMS = [
       fault('boundary_tags.h', '    set_previous_used(block_at(block, available));\n', ''),
     ]),
   ),
-  slow(
-    step('4_bins', 'resize_step', STEPS.resize_step, 3, 8, [
-      fault('boundary_tags.h', '  block->head -= surplus;\n', ''),
-    ]),
-  ),
   slow(step('4_bins', 'trim_step', STEPS.trim_step, 3, 10)),
   stepOverLists('release_step', STEPS.release_step, 4, 9, [
     fault(
