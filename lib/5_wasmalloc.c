@@ -282,15 +282,16 @@ static inline struct cache *next_cache(const struct cache *cache) {
 #endif
 }
 
-/* Whether this thread, which has the lock, may use a cache: it is its own, or no thread's. */
-static inline bool may_use(const struct cache *cache) {
+/* Whether this thread, which has the lock, may use a cache: it is its own, or no thread's; and whether it has one. */
 #if CACHES
+static inline bool may_use(const struct cache *cache) {
   return cache == own || !cache->taken;
-#else
-  (void)cache;
-  return true;
-#endif
 }
+#define EXISTS(cache) (cache)
+#else
+#define may_use(cache) true
+#define EXISTS(cache) true
+#endif
 
 /* The class that is to release something when memory is short. */
 static uint32_t candidate;
@@ -441,11 +442,11 @@ static inline struct block *find_for_run(size_t size, uint32_t *objects, bool fi
       return block;
     if (*objects <= LEAST_OBJECTS) {
       /* The rest, which is too small, is to be used last. */
-      bool in_room = CACHES && first && memory_room() >= run_size + ALIGNMENT;
-      block = in_room ? NULL : find_free(size);
-      if ((block && block != rest.block) || (!in_room && free_list_reclaim(false)))
-        return NULL;
-      return find_elsewhere(run_size);
+      if (CACHES && first && memory_room() >= run_size + ALIGNMENT)
+        return find_elsewhere(run_size);
+      block = find_free(size);
+      return (block && block != rest.block) || free_list_reclaim(false) ? NULL
+                                                                        : find_elsewhere(run_size);
     }
     *objects /= 2;
   }
@@ -826,8 +827,8 @@ NOT_INLINED static bool refill(struct size_class *class) {
 
 /* A block of `size` bytes, where neither the quick list nor the run in use has one. */
 static inline void *allocate_locked(size_t size) {
-  struct cache *cache;
-  if (size < LARGE && (cache = find_cache())) {
+  struct cache *cache = size < LARGE ? find_cache() : NULL;
+  if (size < LARGE && EXISTS(cache)) {
     struct size_class *class = class_of(cache, size);
     if (CACHES ? !class->quick : !class->room)
       renew_room(class, size);
@@ -856,7 +857,7 @@ KEEP_APART(allocate_slowly);
 
 static inline void *heap_allocate(size_t bytes) {
   struct cache *cache = own_cache();
-  if (cache && bytes <= LARGEST_SMALL) {
+  if (EXISTS(cache) && bytes <= LARGEST_SMALL) {
     size_t size = size_for(bytes);
     struct size_class *class = class_of(cache, size);
     void *payload = take_deferred(class);
@@ -908,15 +909,13 @@ KEEP_APART(release_slowly);
 #endif
 
 /* Whether an object with such a head is in a run of this thread's cache. */
-static inline bool is_own(const struct cache *cache, size_t head) {
 #if CACHES
+static inline bool is_own(const struct cache *cache, size_t head) {
   return cache && head >> MARK_SHIFT == cache->mark;
-#else
-  (void)cache;
-  (void)head;
-  return true;
-#endif
 }
+#else
+#define is_own(cache, head) true
+#endif
 
 /* Written so that an object, the most frequent, has the fewest tests to pass. */
 static inline void heap_release(void *payload) {
@@ -939,7 +938,8 @@ static inline void heap_release(void *payload) {
 #endif
   } else {
     size = head & ~(size_t)FLAGS;
-    if (size < LARGE && head & PREVIOUS_USED && cache && defer(class_of(cache, size), payload))
+    if (size < LARGE && head & PREVIOUS_USED && EXISTS(cache) &&
+        defer(class_of(cache, size), payload))
       return;
   }
 #if CACHES
@@ -961,7 +961,7 @@ static size_t heap_payload_size(const void *payload) {
 /* Releases a block if it is deferred, and says whether it was. */
 RARE static bool release_if_deferred(struct block *block) {
   struct cache *cache = own_cache();
-  if (!cache || is_object(block) || block->head >= LARGE)
+  if (!EXISTS(cache) || is_object(block) || block->head >= LARGE)
     return false;
   struct deferred **link = &class_of(cache, block_size(block))->quick;
   while (*link && *link != block_payload(block))
@@ -1014,7 +1014,7 @@ static bool heap_next_block(struct wasmalloc_block *walk) {
     free_list_reclaim(true);
   } else {
     struct block *object = payload_block(walk->address);
-    if (block_state(object) == WASMALLOC_INTERNAL && object->head >> MARK_SHIFT) {
+    if (block_state(object) == WASMALLOC_INTERNAL && (!CACHES || object->head >> MARK_SHIFT)) {
       struct run *run = object_run(object);
       uint32_t number = object_number(object) + 1;
       if (number < run->objects) {

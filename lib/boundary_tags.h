@@ -299,12 +299,12 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **sur
   struct block *next = block_next(block);
   size_t more = size - available;
   if (next == rest.block) {
-    /* New memory helps if it continues the rest. Another thread may call sbrk() at any time: then it
-     * does not, and has become a rest of its own, which must be a block's size. (Uncovered: with one thread
-     * that never happens.) */
+    /* New memory helps if it continues the rest. Another thread may call sbrk() at any time: then it does not,
+     * and has become a rest of its own, which must be a block's size. */
+    size_t wanted = more < MINIMUM_BLOCK ? MINIMUM_BLOCK : more;
+    /* Uncovered: with one thread new memory continues the rest. */
     if (rest.size < more &&
-        (heap.end != memory_break() ||
-         !grow_rest(more < MINIMUM_BLOCK ? MINIMUM_BLOCK : more, true) || next != rest.block))
+        (heap.end != memory_break() || !grow_rest(wanted, true) || next != rest.block))
       return false;
     block->head += cut_rest(more);
     return true;
