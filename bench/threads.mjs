@@ -38,7 +38,7 @@ const HELP = `Usage: npm run bench:threads [-- OPTIONS]
 
 Measures the allocators in programs with threads (-pthread): time in V8's optimizing tier, peak
 memory, code size, and what a build with threads costs a program with one; prints tables and which
-bars are passed. At most 15 minutes.
+bars are passed. Takes about 17 minutes.
 
   --quick           2 rounds, fewer operations
   --rounds N        7 unless told
