@@ -10,6 +10,7 @@
  * pthread_exit(), and what atexit() has registered still allocates.
  */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -56,7 +57,13 @@ static void take_turn(size_t thread) {
 
 /* ---- what ends a thread ---- */
 
-/* A key's destructor gets a block, and is called three times more with a new one. */
+/* A key's destructor gets a block, and is called again with a new one, as often as the standard promises
+ * (POSIX, pthread_key_create): in the last round ThreadSanitizer has already left the thread. */
+#ifdef TEST_NATIVE
+enum { CALLS = PTHREAD_DESTRUCTOR_ITERATIONS - 1 };
+#else
+enum { CALLS = PTHREAD_DESTRUCTOR_ITERATIONS };
+#endif
 static pthread_key_t early, late;
 
 struct value {
@@ -85,7 +92,7 @@ static void destroy(pthread_key_t key, struct value *value) {
   atomic_fetch_add(&destructions, 1);
   int calls = value->calls;
   free(value);
-  if (calls < 4) {
+  if (calls < CALLS) {
     set(key, calls + 1);
   }
 }
@@ -157,7 +164,7 @@ int main(int argc, char **argv) {
   free(malloc(1));
   pthread_key_create(&late, destroy_late);
 
-  size_t settled = threads / 20;
+  size_t settled = threads / 4;
   char *end = NULL;
   size_t used = 0;
   for (size_t i = 0; i < threads; i++) {
@@ -180,7 +187,7 @@ int main(int argc, char **argv) {
     printf("not ok %zu blocks are used, and not %zu\n", used_blocks(), used);
     faults++;
   }
-  if (handlers && (size_t)atomic_load(&destructions) != threads * 8) {
+  if (handlers && (size_t)atomic_load(&destructions) != threads * CALLS * 2) {
     fault("destructors called", (size_t)atomic_load(&destructions));
   }
 #ifdef TEST_NATIVE
