@@ -27,11 +27,13 @@ with open(os.path.join(source_folder, 'allocators.json'), encoding='utf-8') as t
 
 OPTIONS = {
   'allocator': 'one of ' + ', '.join(allocators) + ' (default: wasmalloc)',
+  'hardened': '1: stop the program at an overflow, a double free and the like (docs/security.md)',
 }
 
 # What the options say; handle_options changes it.
 opts = {
   'allocator': 'wasmalloc',
+  'hardened': False,
 }
 
 # How the library is optimized, whatever the program's own sources are: the part of its name, and the
@@ -63,6 +65,12 @@ def handle_options(options, error_handler):
   if name not in allocators:
     error_handler(f'there is no allocator `{name}`; there are: {", ".join(allocators)}')
   opts['allocator'] = name
+  hardened = options.get('hardened', '0')
+  if hardened not in ('0', '1'):
+    error_handler(f'hardened={hardened}: it is 1 or 0')
+  opts['hardened'] = hardened == '1'
+  if opts['hardened'] and name != 'wasmalloc':
+    error_handler(f'hardened=1 is an allocator of its own: drop allocator={name}')
 
 
 def linker_setup(ports, settings):
@@ -81,6 +89,14 @@ def linker_setup(ports, settings):
   # Small for a program that is linked with -Oz, fast for all others.
   if settings.SHRINK_LEVEL >= 2:
     optimization.update(name='-oz', flag='-Oz')
+
+
+def allocator():
+  """The part of the library's name for its allocator, the file, and the compiler flags."""
+  if opts['hardened']:
+    return {'name': 'hardened', 'file': 'hardened.c', 'flags': ['-DWASMALLOC_HARDENED']}
+  row = allocators[opts['allocator']]
+  return {'name': row['name'], 'file': row['file'], 'flags': []}
 
 
 def threads(settings):
@@ -111,7 +127,7 @@ def get_lib_name(settings):
   # The rest of what makes a difference is in the name, the sources too: an edited or upgraded
   # wasmalloc is never taken from an old cache.
   kind, _ = threads(settings)
-  return f'libwasmalloc-{opts["allocator"]}{kind}{optimization["name"]}-{source_hash()}.a'
+  return f'libwasmalloc-{allocator()["name"]}{kind}{optimization["name"]}-{source_hash()}.a'
 
 
 def get(ports, settings, shared):
@@ -123,7 +139,8 @@ def get(ports, settings, shared):
     # build_port compiles with -Werror, but what a newer compiler has to say is no reason to fail in
     # somebody else's build. (Not -Wno-error: that leaves emcc's own warnings errors.)
     '-w',
-    f'-DWASMALLOC_ALLOCATOR="{allocators[opts["allocator"]]["file"]}"',
+    f'-DWASMALLOC_ALLOCATOR="{allocator()["file"]}"',
+    *allocator()["flags"],
     # The optimizer can invent calls of malloc's family after a bitcode file has been linked, and
     # inside malloc it must not make calloc out of malloc and memset.
     '-fno-lto',

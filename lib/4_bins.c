@@ -76,25 +76,27 @@ static inline uint32_t bin_of(size_t size) {
 static inline void remove_first(uint32_t bin, struct free_block *next) {
   bins.bin[bin] = next;
   if (next)
-    next->previous = NULL;
+    set_link(&next->previous, NULL);
   else
     bins.map[bin / MAP_BITS] &= ~((uint64_t)1 << bin % MAP_BITS);
 }
 
 static inline void remove_from(uint32_t bin, struct free_block *block) {
-  struct free_block *next = block->next;
-  struct free_block *previous = block->previous;
+  struct free_block *next = get_link(&block->next);
+  struct free_block *previous = get_link(&block->previous);
+  forget(&block->next);
+  forget(&block->previous);
   if (!previous) {
     remove_first(bin, next);
     return;
   }
-  previous->next = next;
+  set_link(&previous->next, next);
   if (next)
-    next->previous = previous;
+    set_link(&next->previous, previous);
 }
 
 NOT_INLINED static void free_list_remove(struct free_block *block) {
-  remove_from(bin_of(block->head), block);
+  remove_from(bin_of(get_head((struct block *)block)), block);
 }
 
 /* Many a block that is cut or merged stays in its bin: then `block` takes over the links. */
@@ -106,14 +108,16 @@ NOT_INLINED static void free_list_put(struct free_block *block, size_t size, str
     if (old_bin == bin) {
       if (old == block)
         return;
-      struct free_block *next = old->next;
-      struct free_block *previous = old->previous;
-      block->next = next;
-      block->previous = previous;
+      struct free_block *next = get_link(&old->next);
+      struct free_block *previous = get_link(&old->previous);
+      forget(&old->next);
+      forget(&old->previous);
+      set_link(&block->next, next);
+      set_link(&block->previous, previous);
       if (next)
-        next->previous = block;
+        set_link(&next->previous, block);
       if (previous)
-        previous->next = block;
+        set_link(&previous->next, block);
       else
         bins.bin[bin] = block;
       return;
@@ -121,10 +125,10 @@ NOT_INLINED static void free_list_put(struct free_block *block, size_t size, str
     remove_from(old_bin, old);
   }
   struct free_block *first = bins.bin[bin];
-  block->previous = NULL;
-  block->next = first;
+  set_link(&block->previous, NULL);
+  set_link(&block->next, first);
   if (first)
-    first->previous = block;
+    set_link(&first->previous, block);
   bins.bin[bin] = block;
   bins.map[bin / MAP_BITS] |= (uint64_t)1 << bin % MAP_BITS;
   bins.summary |= (uint32_t)1 << bin / MAP_BITS;
@@ -135,7 +139,9 @@ static inline struct free_block *free_list_take(size_t size) {
   if (units >= LINEAR || !(bins.map[0] >> units & 1))
     return NULL;
   struct free_block *block = bins.bin[units];
-  remove_first((uint32_t)units, block->next);
+  remove_first((uint32_t)units, get_link(&block->next));
+  forget(&block->next);
+  forget(&block->previous);
   return block;
 }
 
@@ -144,7 +150,7 @@ static inline struct free_block *free_list_find(size_t size) {
   uint32_t bin = bin_of(size);
   if (bin >= LINEAR) {
     struct free_block *block = bins.bin[bin];
-    if (block && block->head >= size)
+    if (block && get_head((struct block *)block) >= size)
       return block;
     ++bin; /* there may be none, but it has a bit */
   }
@@ -173,9 +179,11 @@ static const void *free_list_check(size_t *listed) {
     if (mapped != (bins.bin[bin] != NULL) || (mapped && !summarized))
       return (void *)-1;
     struct free_block *previous = NULL;
-    for (struct free_block *block = bins.bin[bin]; block; block = block->next, ++*listed) {
-      if (!block_is_free((struct block *)block) || block->previous != previous ||
-          bin_of(block->head) != bin || (block->next && !block_may_be_at(block->next)))
+    for (struct free_block *block = bins.bin[bin]; block;
+         block = get_link(&block->next), ++*listed) {
+      struct free_block *next = get_link(&block->next);
+      if (!block_is_free((struct block *)block) || get_link(&block->previous) != previous ||
+          bin_of(get_head((struct block *)block)) != bin || (next && !block_may_be_at(next)))
         return block_payload((struct block *)block);
       previous = block;
     }

@@ -43,16 +43,15 @@
 
 #include "allocator.h"
 #include "compiler.h"
-
-#define WORD sizeof(size_t)
+#ifdef WASMALLOC_HARDENED
+#include "seal.h"
+#else
+#include "plain.h"
+#endif
 
 enum { USED = 1, PREVIOUS_USED = 2, SPECIAL = 4, FLAGS = USED | PREVIOUS_USED | SPECIAL };
 
 _Static_assert(FLAGS < ALIGNMENT, "the flags lie below the size");
-
-struct block {
-  size_t head;
-};
 
 static struct {
   char *first; /* the first block, or NULL before the first growth */
@@ -61,39 +60,16 @@ static struct {
       peak_size; /* the largest that the heap was before it was trimmed, foreign blocks not counted */
 } heap;
 
-/*
- * The head of a used block is read without the lock by a thread that frees it, when another thread may just be
- * changing the flag P in it, or its kind: what the reader wants of it stays as it is. Only the one must be told
- * that the other may happen. On the development machine that is an atomic access without order. In
- * WebAssembly a word is never torn and such a race has a meaning, so a plain access will do; atomic ones have
- * an order there, and cost.
- */
-static inline size_t read_head(const struct block *block) {
-#ifdef WASMALLOC_THREADS
-  return __atomic_load_n(&block->head, __ATOMIC_RELAXED);
-#else
-  return *(const volatile size_t *)&block->head;
-#endif
-}
-
-static inline void change_head(struct block *block, size_t head) {
-#ifdef WASMALLOC_THREADS
-  __atomic_store_n(&block->head, head, __ATOMIC_RELAXED);
-#else
-  block->head = head;
-#endif
-}
-
 static inline size_t block_size(const struct block *block) {
-  return block->head & ~(size_t)FLAGS;
+  return get_head(block) & ~(size_t)FLAGS;
 }
 
 static inline bool block_is_free(const struct block *block) {
-  return (block->head & (USED | SPECIAL)) == 0;
+  return (get_head(block) & (USED | SPECIAL)) == 0;
 }
 
 static inline bool block_is_foreign(const struct block *block) {
-  return (block->head & (USED | SPECIAL)) == (USED | SPECIAL);
+  return (get_head(block) & (USED | SPECIAL)) == (USED | SPECIAL);
 }
 
 static inline void *block_payload(struct block *block) {
@@ -131,7 +107,7 @@ static inline size_t block_size_for(size_t bytes, size_t minimum) {
  * marked used and in no list, or NULL.
  */
 static struct block *heap_extend_exactly(size_t more, size_t size) {
-  char *start = memory_extend(heap.end, more, size + ALIGNMENT);
+  char *start = memory_extend(heap.end, more, size + 2 * WORD);
   if (!start)
     return NULL;
 
@@ -141,19 +117,19 @@ static struct block *heap_extend_exactly(size_t more, size_t size) {
     size = more;
   } else {
     /* A new part: its first head stands one word behind its start, its end one word before its end,
-     * which is what the ALIGNMENT above was for. */
+     * which is what the two words above are for. */
     block = (struct block *)(start + WORD);
-    block->head = PREVIOUS_USED;
+    set_head(block, PREVIOUS_USED);
     if (heap.first) {
       struct block *end = heap_end_block();
-      end->head |= (size_t)((char *)block - (char *)end) | SPECIAL | USED;
+      set_head(end, get_head(end) | (size_t)((char *)block - (char *)end) | SPECIAL | USED);
     } else {
       heap.first = (char *)block;
     }
   }
-  block->head |= size | USED;
+  set_head(block, get_head(block) | size | USED);
   heap.end = (char *)block + size + WORD;
-  heap_end_block()->head = USED | PREVIOUS_USED;
+  set_head(heap_end_block(), USED | PREVIOUS_USED);
   return block;
 }
 
@@ -193,8 +169,13 @@ SOMETIMES_UNUSED static size_t heap_own_size(void) {
  */
 SOMETIMES_UNUSED static bool heap_shrink(size_t bytes) {
   size_t size = heap_own_size();
-  if (!memory_withdraw(heap.end, bytes))
+  struct block *end = heap_end_block();
+  size_t head = get_head(end);
+  forget(end); /* what is above the break should be zero */
+  if (!memory_withdraw(heap.end, bytes)) {
+    set_head(end, head);
     return false;
+  }
   if (size > heap.peak_size)
     heap.peak_size = size;
   heap.end -= bytes;
@@ -204,9 +185,10 @@ SOMETIMES_UNUSED static bool heap_shrink(size_t bytes) {
 /* ---- the walk ---- */
 
 static size_t block_state(const struct block *block) {
-  if (block->head & SPECIAL)
-    return block->head & USED ? WASMALLOC_FOREIGN : WASMALLOC_INTERNAL;
-  return block->head & USED ? WASMALLOC_USED : WASMALLOC_FREE;
+  size_t head = get_head(block);
+  if (head & SPECIAL)
+    return head & USED ? WASMALLOC_FOREIGN : WASMALLOC_INTERNAL;
+  return head & USED ? WASMALLOC_USED : WASMALLOC_FREE;
 }
 
 /* heap_next_block() for a heap that is nothing but a row of blocks. */

@@ -45,9 +45,9 @@
 #include "block.h"
 
 struct free_block {
-  size_t head;
-  struct free_block *next;
-  struct free_block *previous;
+  head_word head;
+  link_word next;
+  link_word previous;
 };
 
 #define MINIMUM_BLOCK (4 * WORD)
@@ -91,25 +91,20 @@ static struct {
 /* ---- tags ---- */
 
 static inline bool previous_is_used(const struct block *block) {
-  return block->head & PREVIOUS_USED;
+  return get_head(block) & PREVIOUS_USED;
 }
 
 /* The tag at the end of the block before this one, which is free and listed. */
-static inline size_t *previous_tag(struct block *block) {
-  return (size_t *)block - 1;
-}
-
-/* The block before this one, which is free and listed. */
-static inline struct block *block_previous(struct block *block) {
-  return (struct block *)((char *)block - *previous_tag(block));
+static inline tag_word *previous_tag(struct block *block) {
+  return (tag_word *)block - 1;
 }
 
 static inline void set_previous_used(struct block *block) {
-  change_head(block, block->head | PREVIOUS_USED);
+  change_head(block, get_head(block) | PREVIOUS_USED);
 }
 
 static inline void set_previous_free(struct block *block) {
-  change_head(block, block->head & ~(size_t)PREVIOUS_USED);
+  change_head(block, get_head(block) & ~(size_t)PREVIOUS_USED);
 }
 
 /* Makes `size` bytes at `block` a listed free block, in place of `old`, which they overlap, if
@@ -117,14 +112,14 @@ static inline void set_previous_free(struct block *block) {
 static inline void list_block(struct block *block, size_t size, struct block *old,
                               size_t old_size) {
   free_list_put((struct free_block *)block, size, (struct free_block *)old, old_size);
-  block->head = size | PREVIOUS_USED;
-  *previous_tag(block_at(block, size)) = size;
+  set_head(block, size | PREVIOUS_USED);
+  set_tag(previous_tag(block_at(block, size)), size);
 }
 
 static inline void set_rest(struct block *block, size_t size) {
   rest.block = block;
   rest.size = size;
-  block->head = size | PREVIOUS_USED;
+  set_head(block, size | PREVIOUS_USED);
 }
 
 /*
@@ -137,13 +132,18 @@ ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) 
   struct block *listed = NULL; /* of the merged blocks, the one that stays listed */
   size_t listed_size = 0;      /* 0: there is none */
   if (!previous_is_used(block)) {
-    listed_size = *previous_tag(block);
-    block = listed = block_previous(block);
+    listed_size = get_tag(previous_tag(block));
+    listed = (struct block *)((char *)block - listed_size);
+    forget(previous_tag(block));
+    forget(block);
+    block = listed;
     size += listed_size;
   }
   if (next == rest.block) {
     if (listed_size)
       free_list_remove((struct free_block *)listed);
+    if (rest.size)
+      forget(next);
     set_rest(block, size + rest.size);
     return;
   }
@@ -156,6 +156,7 @@ ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) 
       listed = next;
       listed_size = next_size;
     }
+    forget(next);
   } else {
     set_previous_free(next);
   }
@@ -169,7 +170,9 @@ NOT_INLINED static size_t cut_listed(struct block *block, size_t size) {
   size_t available = block_size(block);
   if (available - size < MINIMUM_BLOCK) {
     free_list_remove((struct free_block *)block);
-    set_previous_used(block_at(block, available));
+    struct block *next = block_at(block, available);
+    forget(previous_tag(next));
+    set_previous_used(next);
     return available;
   }
   list_block(block_at(block, size), available - size, block, available);
@@ -196,6 +199,8 @@ RARE static bool grow_rest(size_t size, bool comfortable) {
     return false;
   size_t more = block_size(block);
   if (block == end) {
+    if (rest.size)
+      forget(block);
     set_rest(rest.block, rest.size + more);
     return true;
   }
@@ -235,7 +240,7 @@ RARE static struct block *find_elsewhere(size_t size) {
 
 /* Makes `size` bytes at `block`, which have been cut off, a used block. */
 static inline void *use_block(struct block *block, size_t size) {
-  block->head = size | USED | PREVIOUS_USED; /* before a free block there is no other */
+  set_head(block, size | USED | PREVIOUS_USED); /* before a free block there is no other */
   return block_payload(block);
 }
 
@@ -251,7 +256,9 @@ KEEP_APART(allocate_elsewhere);
 static inline void *allocate_block(size_t size) {
   struct block *block = (struct block *)free_list_take(size);
   if (block) {
-    set_previous_used(block_at(block, size));
+    struct block *next = block_at(block, size);
+    forget(previous_tag(next));
+    set_previous_used(next);
     return use_block(block, size);
   }
   block = (struct block *)free_list_find(size);
@@ -280,9 +287,9 @@ static void *cut_surplus(struct block *block, size_t size) {
   size_t surplus = block_size(block) - size;
   if (surplus < MINIMUM_BLOCK)
     return NULL;
-  block->head -= surplus;
+  set_head(block, get_head(block) - surplus);
   struct block *cut = block_at(block, size);
-  cut->head = surplus | USED | PREVIOUS_USED;
+  set_head(cut, surplus | USED | PREVIOUS_USED);
   return block_payload(cut);
 }
 
@@ -306,12 +313,16 @@ SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **sur
     if (rest.size < more &&
         (heap.end != memory_break() || !grow_rest(wanted, true) || next != rest.block))
       return false;
-    block->head += cut_rest(more);
+    size_t cut = cut_rest(more);
+    forget(next);
+    set_head(block, get_head(block) + cut);
     return true;
   }
   if (!block_is_free(next) || block_size(next) < more)
     return false;
-  block->head += cut_listed(next, more);
+  size_t cut = cut_listed(next, more);
+  forget(next);
+  set_head(block, get_head(block) + cut);
   return true;
 }
 
@@ -337,14 +348,15 @@ RARE static void *take_aligned(struct block *block, size_t alignment, size_t siz
     return NULL;
   struct block *used = block_at(block, skipped);
   if (!skipped) {
-    used->head = cut_free(block, size) | USED | PREVIOUS_USED;
+    set_head(used, cut_free(block, size) | USED | PREVIOUS_USED);
   } else if (block == rest.block) {
     set_rest(used, available - skipped);
-    used->head = cut_rest(size) | USED;
+    set_head(used, cut_rest(size) | USED);
     list_block(block, skipped, NULL, 0);
   } else {
     list_block(block, skipped, block, available);
-    used->head = (available - skipped) | USED;
+    set_head(used, (available - skipped) | USED);
+    forget(previous_tag(block_next(used)));
     set_previous_used(block_next(used));
     *surplus = cut_surplus(used, size);
   }
@@ -380,7 +392,7 @@ SOMETIMES_UNUSED static bool tags_trim(size_t keep) {
     kept = MINIMUM_BLOCK;
   if (kept >= rest.size || !heap_shrink(rest.size - kept))
     return false;
-  heap_end_block()->head = USED | PREVIOUS_USED;
+  set_head(heap_end_block(), USED | PREVIOUS_USED);
   set_rest(rest.block, kept);
   return true;
 }
@@ -400,14 +412,15 @@ SOMETIMES_UNUSED static const void *tags_check(void) {
   struct block *end = heap_end_block();
   /* Uncovered: only a fault of the allocator itself makes its variables wrong. */
   if (block_at(rest.block, rest.size) != end ||
-      (rest.size && rest.block->head != (rest.size | PREVIOUS_USED)))
+      (rest.size && get_head(rest.block) != (rest.size | PREVIOUS_USED)))
     return block_payload(rest.block);
   bool used = true;
   for (struct block *block = (struct block *)heap.first; block != end; block = block_next(block)) {
     if (previous_is_used(block) != used || (!used && block_is_free(block)))
       return block_payload(block);
     used = !block_is_free(block);
-    if (!used && block != rest.block && *previous_tag(block_next(block)) != block_size(block))
+    if (!used && block != rest.block &&
+        get_tag(previous_tag(block_next(block))) != block_size(block))
       return block_payload(block);
   }
   return free_blocks == listed + (rest.size != 0) ? NULL : (void *)-1;

@@ -88,7 +88,11 @@ void *FUNCTION(calloc)(size_t count, size_t size) {
   if (__builtin_mul_overflow(count, size, &bytes))
     return fail(ENOMEM);
   void *payload = FUNCTION(malloc)(bytes);
-  return payload ? memset(payload, 0, bytes) : NULL;
+#ifndef ALLOCATES_ZEROS
+  if (payload)
+    memset(payload, 0, bytes);
+#endif
+  return payload;
 }
 PUBLISH(calloc)
 PUBLISH_AS(__libc_calloc, calloc)

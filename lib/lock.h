@@ -57,6 +57,23 @@ static void wake_one(atomic_int *lock) {
 
 static atomic_int heap_lock_state;
 
+#ifdef WASMALLOC_HARDENED
+/* The heap is broken: whoever waits for it, or will, ends as well. A thread that stops tells the others by the main
+ * thread, which may just be waiting here. */
+static atomic_bool heap_is_lost;
+
+static void heap_lock_forever(void) {
+  atomic_store(&heap_is_lost, true);
+}
+
+static void trap_if_lost(void) {
+  if (atomic_load(&heap_is_lost))
+    __builtin_trap();
+}
+#else
+static void trap_if_lost(void) {}
+#endif
+
 /* Has nothing to remember while it waits: V8 11.3 (Node 20) forgets in its baseline tier what was in registers
  * before a wait. */
 RARE static void heap_lock_slowly(void) {
@@ -66,8 +83,10 @@ RARE static void heap_lock_slowly(void) {
         atomic_compare_exchange_strong(&heap_lock_state, &expected, 1))
       return;
   }
-  while (atomic_exchange(&heap_lock_state, 2) != 0)
+  while (atomic_exchange(&heap_lock_state, 2) != 0) {
+    trap_if_lost();
     wait_for_lock(&heap_lock_state);
+  }
 }
 KEEP_APART(heap_lock_slowly);
 
@@ -93,6 +112,9 @@ LOCK_FUNCTION static void heap_unlock(void) {
 
 static inline void heap_lock(void) {}
 static inline void heap_unlock(void) {}
+#ifdef WASMALLOC_HARDENED
+static inline void heap_lock_forever(void) {}
+#endif
 
 #endif
 

@@ -26,6 +26,14 @@
 _Static_assert(ALIGNMENT % _Alignof(max_align_t) == 0, "malloc's results suit every type");
 #endif
 
+/* In the hardened build memory that is given back is overwritten: what is above the break is zero, unless
+ * somebody has written where he should not. */
+#ifdef WASMALLOC_HARDENED
+#define CLEAR_ABOVE_BREAK(start, bytes) ((void)__builtin_memset((void *)(start), 0, bytes))
+#else
+#define CLEAR_ABOVE_BREAK(start, bytes) ((void)(start), (void)(bytes))
+#endif
+
 /* A size in bytes rounded up to a multiple of ALIGNMENT. The caller sees to it that it fits. */
 #define ALIGN_UP(bytes) (((bytes) + (ALIGNMENT - 1)) & ~(ALIGNMENT - 1))
 

@@ -72,6 +72,12 @@ static bool grow(size_t needed) {
   return true;
 }
 
+/* What is above the break is no longer anybody's. */
+static void give_back(char *start, size_t bytes) {
+  CLEAR_ABOVE_BREAK(start, bytes);
+  ASAN_POISON_MEMORY_REGION(start, bytes);
+}
+
 /* Moves the break and says whether it could. The caller holds the mutex. */
 static bool set_break(size_t offset) {
   if (offset > MEMORY_HOST_RESERVED || (offset > memory.size && !grow(offset)))
@@ -79,7 +85,7 @@ static bool set_break(size_t offset) {
   if (offset > memory.break_offset)
     ASAN_UNPOISON_MEMORY_REGION(memory.base + memory.break_offset, offset - memory.break_offset);
   else
-    ASAN_POISON_MEMORY_REGION(memory.base + offset, memory.break_offset - offset);
+    give_back(memory.base + offset, memory.break_offset - offset);
   memory.break_offset = offset;
   return true;
 }

@@ -140,6 +140,8 @@ void *sbrk(intptr_t increment) {
       errno = ENOMEM;
       return (void *)-1;
     }
+    if (new < old)
+      CLEAR_ABOVE_BREAK(new, old - new);
   } while (!move_break(old, new));
   return (void *)old;
 }
@@ -165,6 +167,8 @@ int brk(void *address) {
       errno = ENOMEM;
       return -1;
     }
+    if (new < old)
+      CLEAR_ABOVE_BREAK(new, old - new);
   } while (!move_break(old, new));
   return 0;
 }

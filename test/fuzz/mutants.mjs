@@ -18,7 +18,7 @@ const inFile = (file, mutants) =>
 
 export const MUTANTS = [
   ...inFile('c_interface.c', [
-    ['calloc does not zero', 'payload ? memset(payload, 0, bytes) : NULL', 'payload'],
+    ['calloc does not zero', '    memset(payload, 0, bytes);\n', '    (void)payload;\n'],
     [
       'calloc leaves the last byte',
       'memset(payload, 0, bytes)',
@@ -90,13 +90,13 @@ export const MUTANTS = [
     ['a block is a word too small', 'ALIGN_UP(bytes + WORD)', 'ALIGN_UP(bytes)'],
     [
       "the heap's end is not marked",
-      'heap_end_block()->head = USED | PREVIOUS_USED;\n  return block;',
+      'set_head(heap_end_block(), USED | PREVIOUS_USED);\n  return block;',
       'return block;',
     ],
     [
       'foreign memory counts as a used block',
-      '|= (size_t)((char *)block - (char *)end) | SPECIAL | USED',
-      '|= (size_t)((char *)block - (char *)end) | USED',
+      '| (size_t)((char *)block - (char *)end) | SPECIAL | USED',
+      '| (size_t)((char *)block - (char *)end) | USED',
     ],
     [
       'new memory elsewhere is taken for more of the old',
@@ -105,7 +105,7 @@ export const MUTANTS = [
     ],
     [
       'a new part has no room for its end',
-      'memory_extend(heap.end, more, size + ALIGNMENT)',
+      'memory_extend(heap.end, more, size + 2 * WORD)',
       'memory_extend(heap.end, more, size)',
     ],
     ['a trimmed heap forgets its peak', 'heap.peak_size = size;', '(void)size;', ['minimal']],
@@ -186,7 +186,7 @@ export const MUTANTS = [
     ['trim gives back more than there is', 'last->head - ALIGN_UP(keep)', 'last->head - keep'],
   ]),
   ...inFile('boundary_tags.h', [
-    ['the tag is not written', '  *previous_tag(block_at(block, size)) = size;\n', ''],
+    ['the tag is not written', '  set_tag(previous_tag(block_at(block, size)), size);\n', ''],
     [
       'a block is not merged with the previous',
       'if (!previous_is_used(block)) {',
@@ -199,8 +199,8 @@ export const MUTANTS = [
     ],
     [
       'merging with the rest leaves the previous listed',
-      '    if (listed_size)\n      free_list_remove((struct free_block *)listed);\n    set_rest',
-      '    set_rest',
+      '    if (listed_size)\n      free_list_remove((struct free_block *)listed);\n    if (rest.size)',
+      '    if (rest.size)',
     ],
     [
       'the block behind is not told',
@@ -219,8 +219,8 @@ export const MUTANTS = [
     ],
     [
       'a block taken whole: the next is not told',
-      '    set_previous_used(block_at(block, available));\n',
-      '',
+      '    set_previous_used(next);\n    return available;',
+      '    return available;',
     ],
     [
       'the rest keeps a piece that is no block',
@@ -233,7 +233,7 @@ export const MUTANTS = [
       '    set_previous',
     ],
     ['a surplus too small for a block', 'if (surplus < MINIMUM_BLOCK)', 'if (surplus < WORD)'],
-    ['cutting a surplus off keeps the size', '  block->head -= surplus;\n', ''],
+    ['cutting a surplus off keeps the size', '  set_head(block, get_head(block) - surplus);\n', ''],
     [
       'a block grows over a free one that is too small',
       '|| block_size(next) < more)',
@@ -256,7 +256,7 @@ export const MUTANTS = [
     ],
     [
       'trimming forgets the new end',
-      '  heap_end_block()->head = USED | PREVIOUS_USED;\n  set_rest',
+      '  set_head(heap_end_block(), USED | PREVIOUS_USED);\n  set_rest',
       '  set_rest',
     ],
     [
@@ -299,28 +299,28 @@ export const MUTANTS = [
     ],
     [
       'the first block keeps its backward link',
-      '    next->previous = NULL;\n',
+      '    set_link(&next->previous, NULL);\n',
       '    (void)next->previous;\n',
     ],
     [
       'removing leaves the backward link',
-      '  previous->next = next;\n  if (next)\n    next->previous = previous;\n}',
-      '  previous->next = next;\n}',
+      '  set_link(&previous->next, next);\n  if (next)\n    set_link(&next->previous, previous);\n}',
+      '  set_link(&previous->next, next);\n}',
     ],
     [
       'removing leaves the forward link',
-      '  previous->next = next;\n  if (next)\n    next->previous = previous;\n}',
-      '  if (next)\n    next->previous = previous;\n}',
+      '  set_link(&previous->next, next);\n  if (next)\n    set_link(&next->previous, previous);\n}',
+      '  if (next)\n    set_link(&next->previous, previous);\n}',
     ],
     [
       'a block that moves in its bin is not linked by the next',
-      '      if (next)\n        next->previous = block;\n',
+      '      if (next)\n        set_link(&next->previous, block);\n',
       '',
     ],
     ['a block that changes its bin stays in the old one', '    remove_from(old_bin, old);\n', ''],
     [
       'the first of a bin will do whatever its size',
-      'if (block && block->head >= size)',
+      'if (block && get_head((struct block *)block) >= size)',
       'if (block)',
     ],
     ['the search begins a bin too low', '    ++bin; /* there', '    /* there'],
@@ -332,8 +332,8 @@ export const MUTANTS = [
     ['bins of different sizes overlap', '<< LOG_STEPS) + step;', '<< (LOG_STEPS - 1)) + step;'],
     [
       'a block at hand is taken from the bin of a smaller size',
-      'struct free_block *block = bins.bin[units];\n  remove_first((uint32_t)units, block->next);',
-      'struct free_block *block = bins.bin[units - (units > 4 && bins.bin[units - 1])];\n  remove_first((uint32_t)units, block->next);',
+      'struct free_block *block = bins.bin[units];\n  remove_first((uint32_t)units, get_link(&block->next));',
+      'struct free_block *block = bins.bin[units - (units > 4 && bins.bin[units - 1])];\n  remove_first((uint32_t)units, get_link(&block->next));',
       ['wasmalloc'],
     ],
   ]),

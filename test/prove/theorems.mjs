@@ -210,12 +210,12 @@ export const THEOREMS = [
   ]),
   slow(
     ofBins('lists_put', 'a block that is put is in the list of its bin, and so are the others', [
-      fault('4_bins.c', '  if (first)\n    first->previous = block;\n', ''),
+      fault('4_bins.c', '  if (first)\n    set_link(&first->previous, block);\n', ''),
     ]),
   ),
   slow(
     ofBins('lists_replace', 'a block that takes the place of another is listed in its stead', [
-      fault('4_bins.c', '      if (next)\n        next->previous = block;\n', ''),
+      fault('4_bins.c', '      if (next)\n        set_link(&next->previous, block);\n', ''),
     ]),
   ),
   slow(
@@ -241,7 +241,7 @@ export const THEOREMS = [
     ofBins('lists_take', 'a block that is taken has the size asked for', [
       fault(
         '4_bins.c',
-        '  remove_first((uint32_t)units, block->next);',
+        '  remove_first((uint32_t)units, get_link(&block->next));',
         '  bins.bin[units] = block->next;',
       ),
     ]),
@@ -261,17 +261,21 @@ export const THEOREMS = [
   ]),
   step('3_doubly', 'allocate_step', STEPS.allocate_step, 3, 8),
   step('3_doubly', 'resize_step', STEPS.resize_step, 3, 8, [
-    fault('boundary_tags.h', '  block->head -= surplus;\n', ''),
+    fault('boundary_tags.h', '  set_head(block, get_head(block) - surplus);\n', ''),
   ]),
   step('3_doubly', 'trim_step', STEPS.trim_step, 3, 10),
   slow(
     step('4_bins', 'release_step', STEPS.release_step, 4, 9, [
-      fault('boundary_tags.h', '  *previous_tag(block_at(block, size)) = size;\n', ''),
+      fault('boundary_tags.h', '  set_tag(previous_tag(block_at(block, size)), size);\n', ''),
     ]),
   ),
   slow(
     step('4_bins', 'allocate_step', STEPS.allocate_step, 3, 8, [
-      fault('boundary_tags.h', '    set_previous_used(block_at(block, available));\n', ''),
+      fault(
+        'boundary_tags.h',
+        '    set_previous_used(next);\n    return available;',
+        '    return available;',
+      ),
     ]),
   ),
   slow(step('4_bins', 'trim_step', STEPS.trim_step, 3, 10)),
@@ -283,7 +287,11 @@ export const THEOREMS = [
     ),
   ]),
   stepOverLists('allocate_step', STEPS.allocate_step, 4, 9, [
-    fault('boundary_tags.h', '    set_previous_used(block_at(block, available));\n', ''),
+    fault(
+      'boundary_tags.h',
+      '    set_previous_used(next);\n    return available;',
+      '    return available;',
+    ),
   ]),
   stepOverLists(
     'allocate_step',
@@ -296,8 +304,8 @@ export const THEOREMS = [
   stepOverLists('resize_step', STEPS.resize_step, 4, 10, [
     fault(
       'boundary_tags.h',
-      'block->head += cut_listed(next, more);',
-      'cut_listed(next, more);\n  block->head += more;',
+      'size_t cut = cut_listed(next, more);',
+      'size_t cut = (cut_listed(next, more), more);',
     ),
   ]),
   stepOverLists(
@@ -351,7 +359,7 @@ export const THEOREMS = [
       STEPS.resize_step,
       3,
       8,
-      [fault('boundary_tags.h', '  block->head -= surplus;\n', '')],
+      [fault('boundary_tags.h', '  set_head(block, get_head(block) - surplus);\n', '')],
       [RELEASE_IF_DEFERRED],
     ),
   ),

@@ -1,0 +1,415 @@
+/*
+ * The hardened build: the heap of 4_bins, for programs that read what their enemies wrote.
+ *
+ * WebAssembly has no guard pages and puts everything where it was the last time. A write past the end of a block
+ * hits the next block's head, and a write after free the links of a list; an allocator that follows what it
+ * finds there writes wherever the attacker likes. This one notices, and ends the program.
+ *
+ *   1. Whatever the allocator writes into the heap is sealed (seal.h): what it reads there is what it wrote.
+ *   2. Free memory is zero: free overwrites, and malloc looks. A write after free is found when the block
+ *      is handed out again, and no data outlive their block. (calloc has nothing left to do.)
+ *   3. What of a block was not asked for, its slack, is filled with a pattern that only this run knows. free
+ *      looks at it, and at the head of the block behind: so every byte past the end is watched.
+ *   4. free looks at its block's own head. It is sealed for this address, so no other address has one, and says
+ *      whether the block is used, so that none is freed twice.
+ *   5. A freed block waits in a *quarantine* before it is handed out again, so that a pointer that was
+ *      kept too long points at nothing for a while.
+ *
+ *      +------+----------------------+-------+------+-------------------+------+---------------------
+ *      | head | payload, asked for   | slack | head | 0 0 0 0 0 0 0 0 0 | head | payload ...
+ *      +------+----------------------+-------+------+-------------------+------+---------------------
+ *      |<----------- used ------------------>|<---- in quarantine ----->|
+ *
+ * The quarantine is a queue for each small size, and one for all large blocks. It is also what makes this fast: as
+ * in 5_wasmalloc's quick lists, what was freed serves the next request of its size without being merged and split.
+ * But the block that has waited longest comes first, and none before LEAST_WAITING others of its size are behind it.
+ * Queues hold up to 1/QUARANTINE_PART of the heap; the oldest blocks beyond that are released.
+ *
+ * Invariants: those of 4_bins. A block in quarantine is marked internal. Every byte of a free block or one
+ * in quarantine is zero, but for heads, tags and links. So is
+ * memory above the break: who gives some back overwrites it (memory.h).
+ *
+ * Cost: malloc and free take time in proportion to the block's size, to look at it and to overwrite it.
+ *
+ * When to choose it: when an attacker may choose the program's input.
+ */
+#ifndef WASMALLOC_HARDENED
+#error "all sources of the hardened build are compiled with -DWASMALLOC_HARDENED"
+#endif
+
+#define BINS_WITHOUT_CONTRACT
+
+/* malloc's blocks are zero. */
+#define ALLOCATES_ZEROS
+
+#include "4_bins.c"
+
+#include <unistd.h>
+#ifdef __EMSCRIPTEN__
+#include <emscripten/console.h>
+#else
+#include <stdio.h>
+#endif
+
+/* Small blocks have fewer than LARGE_UNITS units of ALIGNMENT, and a queue for each size. */
+#define LARGE_UNITS 129
+#define LARGE (LARGE_UNITS * ALIGNMENT)
+#define LARGE_QUEUE LARGE_UNITS
+
+/* So many blocks of a small size wait at least, and of large ones one. */
+#define LEAST_WAITING 8
+
+/* Of the heap, what may wait beyond that. */
+#define QUARANTINE_PART 8
+
+/* So many blocks are released when memory is short. */
+#define RELEASED 16
+
+/* What is no longer than this is overwritten word by word: a call of memory.fill takes longer. */
+#define SHORT 256
+
+/* A block in quarantine. */
+struct waiting {
+  struct block block;
+  link_word next; /* to the one that was freed after it; 0 if it is the last */
+};
+
+/* What was freed first, and last; NULL if nothing waits. */
+struct queue {
+  struct waiting *first, *last;
+  size_t blocks;
+};
+
+static struct {
+  struct queue queue[LARGE_UNITS + 1];
+  size_t bytes;   /* of all that waits, heads included */
+  uint32_t first; /* the queue that is asked first when memory is short */
+} quarantine;
+
+/* ---- faults ---- */
+
+/* Tells what is wrong, and where. Ends the program, while it holds the lock. */
+RARE _Noreturn static void stop(const char *fault, const void *payload) {
+#ifdef WASMALLOC_STOP
+  WASMALLOC_STOP(fault, payload);
+#else
+  static char text[80] = "wasmalloc: ";
+  size_t length = 11;
+  for (const char *from = fault; *from; ++from)
+    text[length++] = *from;
+  for (const char *from = " (block 0x"; *from; ++from)
+    text[length++] = *from;
+  int digit = (int)sizeof(payload) * 2;
+  while (digit--)
+    text[length++] = "0123456789abcdef"[(uintptr_t)payload >> digit * 4 & 15];
+  text[length] = ')';
+#ifdef __EMSCRIPTEN__
+  _emscripten_err(text);
+#else
+  fprintf(stderr, "%s\n", text);
+#endif
+#endif
+  heap_lock_forever();
+  __builtin_trap();
+}
+
+/* Which fault it is that no block that can be freed begins at an address. */
+RARE static const char *fault_of(const void *payload) {
+  if (!heap.first || !payload_may_be_at((uintptr_t)payload))
+    return "free of what is no block";
+  const struct block *end = heap_end_block();
+  const struct block *block = (const struct block *)heap.first;
+  while (block < end && block < payload_block(payload)) {
+    if (!is_sealed(&block->head))
+      return "heap corrupted";
+    block = (const struct block *)((const char *)block + block_size(block));
+  }
+  return block == payload_block(payload) ? "underflow, or overflow of the block before" : "free of what is no block";
+}
+
+/* The used block of a payload that the program has passed. */
+static inline struct block *used_block(const void *payload) {
+  struct block *block = payload_block(payload);
+  if (!payload_may_be_at((uintptr_t)payload) || !is_sealed(&block->head))
+    stop(fault_of(payload), payload);
+  size_t head = get_head(block);
+  if ((head & (USED | SPECIAL)) != USED)
+    stop(head & USED ? "free of what is no block" : "double free", payload);
+  return block;
+}
+
+/* ---- slack ---- */
+
+/* The bytes of a word that are slack if the last `bytes` of it are, up to 8. The last have the highest places. */
+static inline uint64_t slack_mask(size_t bytes) {
+  return ~(uint64_t)0 << (64 - 8 * bytes);
+}
+
+/* Fills the last bytes of a used block with the pattern, or with zeros again. */
+static void fill_slack(struct block *block, size_t slack, uint64_t pattern) {
+  uint64_t *word = (uint64_t *)block_next(block);
+  while (slack) {
+    size_t bytes = slack < 8 ? slack : 8;
+    uint64_t mask = slack_mask(bytes);
+    --word;
+    *word = (*word & ~mask) | (pattern & mask);
+    slack -= bytes;
+  }
+}
+
+/* Whether the bytes behind what was asked for, and the head of the next block, are as they were. */
+static inline bool end_is_sound(const struct block *block) {
+  const uint64_t *word = (const uint64_t *)((const char *)block + block_size(block));
+  bool sound = is_sealed(word);
+  for (size_t slack = get_slack(block); slack;) {
+    size_t bytes = slack < 8 ? slack : 8;
+    sound &= ((*--word ^ secret.pattern) & slack_mask(bytes)) == 0;
+    slack -= bytes;
+  }
+  return sound;
+}
+
+static inline void check_end(struct block *block) {
+  if (!end_is_sound(block))
+    stop("overflow", block_payload(block));
+}
+
+/* ---- memory that is zero ---- */
+
+static inline void overwrite(void *from, size_t bytes) {
+  if (bytes > SHORT) {
+    __builtin_memset(from, 0, bytes);
+    return;
+  }
+  for (uint64_t *word = from; bytes; bytes -= WORD)
+    *word++ = 0;
+}
+
+/* Stops if there is a byte that is not zero in free memory. `payload` is the block that it will be part of. */
+static inline void check_zeros(const void *from, size_t bytes, const void *payload) {
+  const uint64_t *word = from;
+  uint64_t any = 0;
+  for (; bytes >= 4 * WORD; bytes -= 4 * WORD, word += 4)
+    any |= word[0] | word[1] | word[2] | word[3];
+  for (; bytes; bytes -= WORD)
+    any |= *word++;
+  if (any)
+    stop("write after free", payload);
+}
+
+/* ---- the quarantine ---- */
+
+static inline struct queue *queue_of(size_t size) {
+  return &quarantine.queue[size < LARGE ? size / ALIGNMENT : LARGE_QUEUE];
+}
+
+static inline void put(struct queue *queue, struct waiting *waiting, size_t size) {
+  if (queue->blocks++)
+    set_link(&queue->last->next, (struct free_block *)waiting);
+  else
+    queue->first = waiting;
+  queue->last = waiting;
+  quarantine.bytes += size;
+}
+
+/* The block that has waited longest, of which there is one: internal, and all zero. */
+static inline struct block *take(struct queue *queue) {
+  struct waiting *waiting = queue->first;
+  if (--queue->blocks) {
+    queue->first = (struct waiting *)get_link(&waiting->next);
+    forget(&waiting->next);
+  }
+  size_t size = block_size(&waiting->block);
+  quarantine.bytes -= size;
+  check_zeros(&waiting->next, size - WORD, &waiting->next);
+  return &waiting->block;
+}
+
+NOT_INLINED static void release_block(struct block *block) {
+  release_block_here(block, block_size(block));
+}
+
+static inline void release_first(struct queue *queue) {
+  release_block(take(queue));
+}
+
+static bool free_list_reclaim(bool all) {
+  size_t released = 0;
+  uint32_t index = quarantine.first;
+  do {
+    struct queue *queue = &quarantine.queue[index];
+    size_t kept = all ? 0 : index == LARGE_QUEUE ? 1 : LEAST_WAITING;
+    while (queue->blocks > kept && (all || released < RELEASED)) {
+      release_first(queue);
+      ++released;
+    }
+    if (released == RELEASED && !all)
+      break;
+    index = (index ? index : LARGE_QUEUE + 1) - 1;
+  } while (index != quarantine.first);
+  quarantine.first = index;
+  return released != 0;
+}
+
+/* ---- the contract ---- */
+
+/* A block that is as good as free becomes used: `bytes` of it were asked for. */
+static inline void *hand_out(struct block *block, size_t size, size_t flags, size_t bytes) {
+  size_t slack = size - WORD - bytes;
+  block->head = seal(&block->head, size | flags | USED | (uint64_t)slack << HEAD_BITS);
+  if (slack)
+    fill_slack(block, slack, secret.pattern);
+  return block_payload(block);
+}
+
+/* A used block of the heap below, of which `bytes` were asked for. */
+static inline void *hand_out_fresh(struct block *block, size_t bytes) {
+  size_t head = get_head(block);
+  size_t size = head & ~(size_t)FLAGS;
+  check_zeros(block_payload(block), size - WORD, block_payload(block));
+  return hand_out(block, size, head & PREVIOUS_USED, bytes);
+}
+
+/* Before the first block. */
+static inline void draw_secret(void) {
+  if (secret.factor)
+    return;
+  if (getentropy(&secret, sizeof(secret)))
+    stop("no random numbers", NULL);
+  secret.factor |= 1;
+  secret.pattern |= 0x8080808080808080;
+}
+
+NOT_INLINED static void *allocate_below(size_t size, size_t bytes) {
+  draw_secret();
+  void *payload = allocate_block(size);
+  return payload ? hand_out_fresh(payload_block(payload), bytes) : NULL;
+}
+
+static inline void *heap_allocate(size_t bytes) {
+  if (bytes > MAXIMUM_REQUEST)
+    return NULL;
+  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
+  struct queue *queue = queue_of(size);
+  if (size >= LARGE || queue->blocks <= LEAST_WAITING)
+    return allocate_below(size, bytes);
+  struct block *block = take(queue);
+  return hand_out(block, size, get_head(block) & PREVIOUS_USED, bytes);
+}
+
+static inline void heap_release(void *payload) {
+  struct block *block = used_block(payload);
+  check_end(block);
+  size_t head = get_head(block);
+  size_t size = head & ~(size_t)FLAGS;
+  overwrite(payload, size - WORD);
+  set_head(block, (head ^ USED) | SPECIAL);
+  struct queue *queue = queue_of(size);
+  put(queue, (struct waiting *)block, size);
+  size_t least = size < LARGE ? LEAST_WAITING : 1;
+  size_t room = (size_t)(heap.end - heap.first) / QUARANTINE_PART;
+  /* One more than came: so what the heap has too much it loses, and no call takes long. */
+  for (int released = 0; released < 2 && quarantine.bytes > room && queue->blocks > least; ++released)
+    release_first(queue);
+}
+
+static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
+  draw_secret();
+  void *payload = tags_allocate_aligned(alignment, bytes, surplus);
+  if (!payload)
+    return NULL;
+  /* What is left over has never been anybody's. */
+  struct block *block = payload_block(payload);
+  void *more = cut_surplus(block, block_size_for(bytes, MINIMUM_BLOCK));
+  if (*surplus)
+    release_block(payload_block(*surplus));
+  if (more)
+    release_block(payload_block(more));
+  *surplus = NULL;
+  return hand_out_fresh(block, bytes);
+}
+
+static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+  struct block *block = used_block(payload);
+  check_end(block);
+  size_t slack = get_slack(block);
+  size_t old = block_size(block);
+  fill_slack(block, slack, 0);
+  bool resized = tags_resize(payload, bytes, surplus);
+  size_t size = block_size(block);
+  if (size > old)
+    check_zeros(block_at(block, old), size - old, payload);
+  if (resized)
+    slack = size - WORD - bytes;
+  set_slack(block, slack);
+  fill_slack(block, slack, secret.pattern);
+  return resized;
+}
+
+static size_t heap_payload_size(const void *payload) {
+  const struct block *block = used_block(payload);
+  return block_size(block) - WORD - get_slack(block);
+}
+
+static bool heap_trim(size_t keep) {
+  free_list_reclaim(true);
+  return tags_trim(keep);
+}
+
+/* The walk looks at the heap as it is when nothing waits. Slack belongs to nobody. */
+static bool heap_next_block(struct wasmalloc_block *walk) {
+  if (!walk->address)
+    free_list_reclaim(true);
+  if (!block_walk(walk))
+    return false;
+  walk->size -= get_slack(payload_block(walk->address));
+  return true;
+}
+
+/* ---- the check ---- */
+
+/* Whether all words of memory are zero. */
+static bool is_zero(const void *from, const void *to) {
+  for (const uint64_t *word = from; word < (const uint64_t *)to; ++word)
+    if (*word)
+      return false;
+  return true;
+}
+
+/* Whether a block's own words are sealed, its slack is as it was, and free memory is zero. */
+static bool block_is_sound(struct block *block) {
+  const struct free_block *links = (struct free_block *)block;
+  struct block *next = block_next(block);
+  switch (block_state(block)) {
+  case WASMALLOC_USED:
+    return end_is_sound(block);
+  case WASMALLOC_INTERNAL:
+    return (links->next == 0 || is_sealed(&links->next)) && is_zero(&links->previous, next);
+  case WASMALLOC_FREE:
+    if (block == rest.block)
+      return is_zero(block + 1, next);
+    return is_sealed(&links->next) && is_sealed(&links->previous) && is_zero(links + 1, previous_tag(next)) &&
+           is_sealed(previous_tag(next));
+  default:
+    return true;
+  }
+}
+
+/* Follows no word that is not sealed, so that a broken heap can be looked at. */
+static const void *heap_check(void) {
+  if (!heap.first)
+    return NULL;
+  struct block *end = heap_end_block();
+  size_t waiting = 0;
+  struct block *block;
+  for (block = (struct block *)heap.first; block < end; block = block_next(block)) {
+    if (!is_sealed(&block->head) || block_size(block) < MINIMUM_BLOCK || !block_is_sound(block))
+      return block_payload(block);
+    waiting += block_state(block) == WASMALLOC_INTERNAL;
+  }
+  if (block != end || !is_sealed(&end->head))
+    return block_payload(end);
+  for (uint32_t index = 0; index <= LARGE_QUEUE; ++index)
+    waiting -= quarantine.queue[index].blocks;
+  return waiting ? (const void *)-1 : tags_check();
+}
