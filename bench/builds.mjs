@@ -6,12 +6,15 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
-import { ALLOCATORS, PEERS, PORT, allocatorFlag, emcc, run } from '../scripts/run.mjs';
+import { ALLOCATORS, BUILDS, PEERS, PORT, allocatorFlag, emcc, run } from '../scripts/run.mjs';
 import { FLOORS } from './workloads.mjs';
 
 /** All that is measured: ours, then Emscripten's own. */
 export const OURS = ALLOCATORS.map(({ name }) => name);
 export const SUBJECTS = [...OURS, ...PEERS];
+
+/** And what may be measured if it is named. */
+export const ALL_SUBJECTS = [...OURS, ...BUILDS, ...PEERS];
 export { PEERS };
 
 const CACHE = path.join(PROJECT, '.cache', 'bench');
@@ -64,7 +67,7 @@ function fileDigest(file) {
 
 /** What an allocator of ours is made of: all of lib/ and the port. Emscripten's are in its version. */
 function allocatorDigest(subject) {
-  if (!OURS.includes(subject)) return '';
+  if (![...OURS, ...BUILDS].includes(subject)) return '';
   const lib = path.join(PROJECT, 'lib');
   const files = readdirSync(lib).map((file) => path.join(lib, file));
   return digest([...files, PORT].map(fileDigest));

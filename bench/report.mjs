@@ -2,7 +2,7 @@
 // Usage: import { Results, timeTable, … } from './report.mjs';
 import { markdownTable } from 'markdown-table';
 import { areEqual, geometricMean, summary } from './statistics.mjs';
-import { OURS, SUBJECTS } from './builds.mjs';
+import { ALL_SUBJECTS, OURS } from './builds.mjs';
 import { EXTRA, PROGRAMS, SMALL, THREADED } from './workloads.mjs';
 
 const ALL = [...SMALL, ...EXTRA, ...PROGRAMS, ...THREADED];
@@ -24,7 +24,7 @@ export class Results {
 
   /** The allocators that were measured, in the usual order. */
   get subjects() {
-    return SUBJECTS.filter((name) => this.data.subjects.includes(name));
+    return ALL_SUBJECTS.filter((name) => this.data.subjects.includes(name));
   }
 
   /** The names of the workloads of a group that were measured in a configuration. */

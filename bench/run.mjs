@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
 import { barTable } from './bars.mjs';
-import { SUBJECTS } from './builds.mjs';
+import { ALL_SUBJECTS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
 import { progressBar } from './progress.mjs';
@@ -41,7 +41,7 @@ tier and as a user gets it, peak memory, code size; prints tables and which bars
                         ${list(PROGRAMS)}
                       and what to measure: time, memory, size (code), worst (the slowest single call)
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
-                        ${SUBJECTS.join(' ')}
+                        ${ALL_SUBJECTS.join(' ')}
   --engines NAME,…    of node, node22, node24, chromium; all but node22 unless told
   --rounds N          7 unless told; 2 with --quick
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
@@ -145,8 +145,8 @@ export async function writeResults(file, data) {
  */
 export async function measure(values) {
   const { workloads, kinds, complete } = choose(values.only);
-  const wanted = names(values.allocators ?? SUBJECTS.join(), SUBJECTS, 'allocator');
-  const subjects = SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
+  const wanted = names(values.allocators ?? SUBJECTS.join(), ALL_SUBJECTS, 'allocator');
+  const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
   const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
 
   const emscripten = await ensureEmscripten();

@@ -22,7 +22,7 @@
  *
  * The quarantine is a queue for each small size, and one for all large blocks. It is also what makes this fast: as
  * in 5_wasmalloc's quick lists, what was freed serves the next request of its size without being merged and split.
- * But the block that has waited longest comes first, and none before LEAST_WAITING others of its size are behind it.
+ * But the block that has waited longest comes first, and never before some others of its size are behind it.
  * Queues hold up to 1/QUARANTINE_PART of the heap; the oldest blocks beyond that are released.
  *
  * Invariants: those of 4_bins. A block in quarantine is marked internal. Every byte of a free block or one
@@ -56,8 +56,10 @@
 #define LARGE (LARGE_UNITS * ALIGNMENT)
 #define LARGE_QUEUE LARGE_UNITS
 
-/* So many blocks of a small size wait at least, and of large ones one. */
-#define LEAST_WAITING 8
+/* So many bytes of a small size wait at least, but no more than MOST_WAITING blocks: then the first may be handed
+ * out again. Of large blocks one waits. */
+#define LEAST_WAITING 1024
+#define MOST_WAITING 8
 
 /* Of the heap, what may wait beyond that. */
 #define QUARANTINE_PART 8
@@ -124,18 +126,19 @@ RARE static const char *fault_of(const void *payload) {
       return "heap corrupted";
     block = (const struct block *)((const char *)block + block_size(block));
   }
-  return block == payload_block(payload) ? "underflow, or overflow of the block before" : "free of what is no block";
+  return block == payload_block(payload) ? "underflow, or overflow of the block before"
+                                         : "free of what is no block";
 }
 
-/* The used block of a payload that the program has passed. */
-static inline struct block *used_block(const void *payload) {
-  struct block *block = payload_block(payload);
-  if (!payload_may_be_at((uintptr_t)payload) || !is_sealed(&block->head))
+/* The value of the head of a payload that the program has passed: of a used block, or the program stops. */
+static inline uint64_t used_value(const void *payload) {
+  const head_word *head = &payload_block(payload)->head;
+  if (!payload_may_be_at((uintptr_t)payload) || !is_sealed(head))
     stop(fault_of(payload), payload);
-  size_t head = get_head(block);
-  if ((head & (USED | SPECIAL)) != USED)
-    stop(head & USED ? "free of what is no block" : "double free", payload);
-  return block;
+  uint64_t value = *head & VALUE_MASK;
+  if ((value & (USED | SPECIAL)) != USED)
+    stop(value & USED ? "free of what is no block" : "double free", payload);
+  return value;
 }
 
 /* ---- slack ---- */
@@ -145,9 +148,9 @@ static inline uint64_t slack_mask(size_t bytes) {
   return ~(uint64_t)0 << (64 - 8 * bytes);
 }
 
-/* Fills the last bytes of a used block with the pattern, or with zeros again. */
-static void fill_slack(struct block *block, size_t slack, uint64_t pattern) {
-  uint64_t *word = (uint64_t *)block_next(block);
+/* Fills the last bytes before the next block with the pattern, or with zeros again. */
+static inline void fill_slack(const struct block *next, size_t slack, uint64_t pattern) {
+  uint64_t *word = (uint64_t *)next;
   while (slack) {
     size_t bytes = slack < 8 ? slack : 8;
     uint64_t mask = slack_mask(bytes);
@@ -157,20 +160,22 @@ static void fill_slack(struct block *block, size_t slack, uint64_t pattern) {
   }
 }
 
-/* Whether the bytes behind what was asked for, and the head of the next block, are as they were. */
-static inline bool end_is_sound(const struct block *block) {
-  const uint64_t *word = (const uint64_t *)((const char *)block + block_size(block));
+/* Whether the head of the next block, and the slack before it, are as they were. */
+static inline bool end_is_sound(const struct block *next, size_t slack) {
+  const uint64_t *word = &next->head;
+  uint64_t changed = 0;
   bool sound = is_sealed(word);
-  for (size_t slack = get_slack(block); slack;) {
+  while (slack) {
     size_t bytes = slack < 8 ? slack : 8;
-    sound &= ((*--word ^ secret.pattern) & slack_mask(bytes)) == 0;
+    changed |= (*--word ^ secret.pattern) & slack_mask(bytes);
     slack -= bytes;
   }
-  return sound;
+  return sound && !changed;
 }
 
-static inline void check_end(struct block *block) {
-  if (!end_is_sound(block))
+/* Stops if more was written than a used block has, of which this is the head's value. */
+static inline void check_end(struct block *block, uint64_t value) {
+  if (!end_is_sound(block_at(block, value_size(value)), value_slack(value)))
     stop("overflow", block_payload(block));
 }
 
@@ -181,8 +186,15 @@ static inline void overwrite(void *from, size_t bytes) {
     __builtin_memset(from, 0, bytes);
     return;
   }
-  for (uint64_t *word = from; bytes; bytes -= WORD)
+  uint64_t *word = from;
+  for (; bytes >= 4 * WORD; bytes -= 4 * WORD, word += 4) {
+    word[0] = word[1] = word[2] = word[3] = 0;
+    __asm__("" : "+r"(word)); /* or the compiler makes a call of memory.fill of it */
+  }
+  for (; bytes; bytes -= WORD) {
     *word++ = 0;
+    __asm__("" : "+r"(word));
+  }
 }
 
 /* Stops if there is a byte that is not zero in free memory. `payload` is the block that it will be part of. */
@@ -203,6 +215,13 @@ static inline struct queue *queue_of(size_t size) {
   return &quarantine.queue[size < LARGE ? size / ALIGNMENT : LARGE_QUEUE];
 }
 
+/* So many blocks of a size are never handed out, nor released unless there is no other memory. */
+static inline size_t least_waiting(size_t size) {
+  return size <= LEAST_WAITING / MOST_WAITING ? MOST_WAITING
+         : size < LEAST_WAITING               ? LEAST_WAITING / size
+                                              : 1;
+}
+
 static inline void put(struct queue *queue, struct waiting *waiting, size_t size) {
   if (queue->blocks++)
     set_link(&queue->last->next, (struct free_block *)waiting);
@@ -212,25 +231,30 @@ static inline void put(struct queue *queue, struct waiting *waiting, size_t size
   quarantine.bytes += size;
 }
 
-/* The block that has waited longest, of which there is one: internal, and all zero. */
+/* Takes the block that has waited longest, of which there is one: internal, and all zero. */
 static inline struct block *take(struct queue *queue) {
   struct waiting *waiting = queue->first;
   if (--queue->blocks) {
     queue->first = (struct waiting *)get_link(&waiting->next);
     forget(&waiting->next);
   }
-  size_t size = block_size(&waiting->block);
-  quarantine.bytes -= size;
-  check_zeros(&waiting->next, size - WORD, &waiting->next);
   return &waiting->block;
+}
+
+static inline void leave(const struct block *block, size_t size) {
+  quarantine.bytes -= size;
+  check_zeros(block + 1, size - WORD, block + 1);
 }
 
 NOT_INLINED static void release_block(struct block *block) {
   release_block_here(block, block_size(block));
 }
 
-static inline void release_first(struct queue *queue) {
-  release_block(take(queue));
+NOT_INLINED static void release_first(struct queue *queue) {
+  struct block *block = take(queue);
+  size_t size = block_size(block);
+  leave(block, size);
+  release_block(block);
 }
 
 static bool free_list_reclaim(bool all) {
@@ -238,7 +262,7 @@ static bool free_list_reclaim(bool all) {
   uint32_t index = quarantine.first;
   do {
     struct queue *queue = &quarantine.queue[index];
-    size_t kept = all ? 0 : index == LARGE_QUEUE ? 1 : LEAST_WAITING;
+    size_t kept = all ? 0 : least_waiting(index * ALIGNMENT);
     while (queue->blocks > kept && (all || released < RELEASED)) {
       release_first(queue);
       ++released;
@@ -257,8 +281,7 @@ static bool free_list_reclaim(bool all) {
 static inline void *hand_out(struct block *block, size_t size, size_t flags, size_t bytes) {
   size_t slack = size - WORD - bytes;
   block->head = seal(&block->head, size | flags | USED | (uint64_t)slack << HEAD_BITS);
-  if (slack)
-    fill_slack(block, slack, secret.pattern);
+  fill_slack(block_at(block, size), slack, secret.pattern);
   return block_payload(block);
 }
 
@@ -266,7 +289,7 @@ static inline void *hand_out(struct block *block, size_t size, size_t flags, siz
 static inline void *hand_out_fresh(struct block *block, size_t bytes) {
   size_t head = get_head(block);
   size_t size = head & ~(size_t)FLAGS;
-  check_zeros(block_payload(block), size - WORD, block_payload(block));
+  check_zeros(block + 1, size - WORD, block + 1);
   return hand_out(block, size, head & PREVIOUS_USED, bytes);
 }
 
@@ -291,25 +314,27 @@ static inline void *heap_allocate(size_t bytes) {
     return NULL;
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   struct queue *queue = queue_of(size);
-  if (size >= LARGE || queue->blocks <= LEAST_WAITING)
+  if (size >= LARGE || queue->blocks <= least_waiting(size))
     return allocate_below(size, bytes);
   struct block *block = take(queue);
-  return hand_out(block, size, get_head(block) & PREVIOUS_USED, bytes);
+  size_t flags = get_head(block) & PREVIOUS_USED;
+  leave(block, size);
+  return hand_out(block, size, flags, bytes);
 }
 
 static inline void heap_release(void *payload) {
-  struct block *block = used_block(payload);
-  check_end(block);
-  size_t head = get_head(block);
-  size_t size = head & ~(size_t)FLAGS;
+  uint64_t value = used_value(payload);
+  struct block *block = payload_block(payload);
+  check_end(block, value);
+  size_t size = value_size(value);
   overwrite(payload, size - WORD);
-  set_head(block, (head ^ USED) | SPECIAL);
+  set_head(block, ((size_t)value & PREVIOUS_USED) | size | SPECIAL);
   struct queue *queue = queue_of(size);
   put(queue, (struct waiting *)block, size);
-  size_t least = size < LARGE ? LEAST_WAITING : 1;
   size_t room = (size_t)(heap.end - heap.first) / QUARANTINE_PART;
-  /* One more than came: so what the heap has too much it loses, and no call takes long. */
-  for (int released = 0; released < 2 && quarantine.bytes > room && queue->blocks > least; ++released)
+  /* One more than came: so what is too much becomes less, and no call takes long. */
+  for (int released = 0;
+       released < 2 && quarantine.bytes > room && queue->blocks > least_waiting(size); ++released)
     release_first(queue);
 }
 
@@ -330,25 +355,26 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
 }
 
 static bool heap_resize(void *payload, size_t bytes, void **surplus) {
-  struct block *block = used_block(payload);
-  check_end(block);
-  size_t slack = get_slack(block);
-  size_t old = block_size(block);
-  fill_slack(block, slack, 0);
+  uint64_t value = used_value(payload);
+  struct block *block = payload_block(payload);
+  check_end(block, value);
+  size_t old = value_size(value);
+  size_t slack = value_slack(value);
+  fill_slack(block_at(block, old), slack, 0);
   bool resized = tags_resize(payload, bytes, surplus);
-  size_t size = block_size(block);
+  size_t head = get_head(block);
+  size_t size = head & ~(size_t)FLAGS;
   if (size > old)
     check_zeros(block_at(block, old), size - old, payload);
   if (resized)
     slack = size - WORD - bytes;
-  set_slack(block, slack);
-  fill_slack(block, slack, secret.pattern);
+  hand_out(block, size, head & PREVIOUS_USED, size - WORD - slack);
   return resized;
 }
 
 static size_t heap_payload_size(const void *payload) {
-  const struct block *block = used_block(payload);
-  return block_size(block) - WORD - get_slack(block);
+  uint64_t value = used_value(payload);
+  return value_size(value) - WORD - value_slack(value);
 }
 
 static bool heap_trim(size_t keep) {
@@ -362,7 +388,7 @@ static bool heap_next_block(struct wasmalloc_block *walk) {
     free_list_reclaim(true);
   if (!block_walk(walk))
     return false;
-  walk->size -= get_slack(payload_block(walk->address));
+  walk->size -= value_slack(unseal(&payload_block(walk->address)->head));
   return true;
 }
 
@@ -382,14 +408,14 @@ static bool block_is_sound(struct block *block) {
   struct block *next = block_next(block);
   switch (block_state(block)) {
   case WASMALLOC_USED:
-    return end_is_sound(block);
+    return end_is_sound(next, value_slack(unseal(&block->head)));
   case WASMALLOC_INTERNAL:
     return (links->next == 0 || is_sealed(&links->next)) && is_zero(&links->previous, next);
   case WASMALLOC_FREE:
     if (block == rest.block)
       return is_zero(block + 1, next);
-    return is_sealed(&links->next) && is_sealed(&links->previous) && is_zero(links + 1, previous_tag(next)) &&
-           is_sealed(previous_tag(next));
+    return is_sealed(&links->next) && is_sealed(&links->previous) &&
+           is_zero(links + 1, previous_tag(next)) && is_sealed(previous_tag(next));
   default:
     return true;
   }

@@ -45,9 +45,10 @@ struct block {
 #define MOST_SLACK (((size_t)1 << SLACK_BITS) - 1)
 
 static struct {
-  uint64_t factor;  /* odd */
+  uint64_t factor; /* odd */
   uint64_t mask;
-  uint64_t pattern; /* of slack: 8 bytes, each with its highest bit set, so that a 0 or a character shows */
+  uint64_t
+      pattern; /* of slack: 8 bytes, each with its highest bit set, so that a 0 or a character shows */
 } secret;
 
 /* From hardened.c: ends the program with a message. `payload` is the block in question. */
@@ -55,7 +56,8 @@ RARE _Noreturn static void stop(const char *fault, const void *payload);
 
 /* The word for a value of VALUE_BITS at most, with the code above them. */
 static inline uint64_t seal(const void *word, uint64_t value) {
-  uint64_t address = (uintptr_t)word * 0x9e3779b97f4a7c15u; /* 2^64 divided by the golden ratio: spreads it */
+  uint64_t address =
+      (uintptr_t)word * 0x9e3779b97f4a7c15u; /* 2^64 divided by the golden ratio: spreads it */
   uint64_t product = (value ^ address ^ secret.mask) * secret.factor;
   return (product & ~VALUE_MASK) | value;
 }
@@ -86,12 +88,13 @@ static inline void change_head(struct block *block, size_t head) {
   block->head = seal(&block->head, (unseal(&block->head) & ~HEAD_MASK) | head);
 }
 
-static inline size_t get_slack(const struct block *block) {
-  return (size_t)(unseal(&block->head) >> HEAD_BITS);
+/* Of the value of a used block's head. */
+static inline size_t value_size(uint64_t value) {
+  return (size_t)(value & HEAD_MASK) & ~(size_t)(ALIGNMENT - 1);
 }
 
-static inline void set_slack(struct block *block, size_t slack) {
-  block->head = seal(&block->head, (unseal(&block->head) & HEAD_MASK) | (uint64_t)slack << HEAD_BITS);
+static inline size_t value_slack(uint64_t value) {
+  return (size_t)(value >> HEAD_BITS);
 }
 
 /* On the development machine an address has more bits than a value, but the highest are those of the whole heap. */

@@ -17,14 +17,18 @@ export const ALLOCATORS = JSON.parse(
 /** Emscripten's own allocators, as its setting MALLOC names them. */
 export const PEERS = ['dlmalloc', 'emmalloc', 'mimalloc'];
 
+/** Other builds of `wasmalloc`: the port's options of the same names. */
+export const BUILDS = ['hardened'];
+
 /**
  * The linker's flag for an allocator, ours or Emscripten's.
  *
- * @param {string} name
+ * @param {string} name its name, or that of a build of `wasmalloc`
  * @returns {string}
  */
 export function allocatorFlag(name) {
-  return PEERS.includes(name) ? `-sMALLOC=${name}` : `--use-port=${PORT}:allocator=${name}`;
+  if (PEERS.includes(name)) return `-sMALLOC=${name}`;
+  return `--use-port=${PORT}:${BUILDS.includes(name) ? `${name}=1` : `allocator=${name}`}`;
 }
 
 /**
@@ -33,12 +37,13 @@ export function allocatorFlag(name) {
  * @param {string} program
  * @param {string[]} args
  * @param {{ cwd?: string, env?: object, timeout?: number }} [options] `env` comes on top of this
- *   process's; `timeout` in milliseconds, four minutes unless told
+ *   process's; `timeout` in milliseconds, 20 minutes unless told: on a busy machine
+ *   emcc may build a system library for so long
  * @returns {Promise<{ stdout: string, stderr: string }>} rejected when the exit code is not 0: the
  *   error's message has the command and all that it printed, and the error `code`, `signal`,
  *   `stdout` and `stderr`
  */
-export function run(program, args, { cwd, env, timeout = 240_000 } = {}) {
+export function run(program, args, { cwd, env, timeout = 1_200_000 } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,

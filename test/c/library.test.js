@@ -7,8 +7,9 @@ import {
   allocators,
   emcc,
   findNode24,
+  languageFlags,
+  planned,
   port,
-  queued,
   runModule,
   temporaryFolder,
 } from '../support/emcc.js';
@@ -93,11 +94,12 @@ function compile(flags, sourceFiles = files) {
 let programs = 0;
 
 /** Links objects with an allocator; returns the path of the program. */
-async function link(compiled, flags, allocator) {
+async function link(compiled, flags, allocator, sourceFiles = files) {
   const program = path.join(folder, `program-${++programs}.js`);
   const use = `--use-port=${port}:allocator=${allocator}`;
   const exits = flags.includes('-sSTANDALONE_WASM') ? [] : ['-sEXIT_RUNTIME'];
-  await emcc([...(await compiled), ...flags, ...exits, use, '-o', program]);
+  const language = languageFlags(sourceFiles);
+  await emcc([...(await compiled), ...flags, ...exits, ...language, use, '-o', program]);
   return program;
 }
 
@@ -115,27 +117,14 @@ async function buildAndRun(allocator, { compile: compiling, link: linking, growt
   return runSuite(engine, [program], [...traits.args, ...(args ?? [])]);
 }
 
-const starts = [];
-
-/** A promise for each allocator. The first that is asked for starts all, and those of the next group of tests: to
- * use all processors. */
+/** Plans a job for each allocator; returns the function that asks for one's result. */
 function forAll(job) {
-  let jobs;
-  const start = () => {
-    jobs ??= Object.fromEntries(allocators.map(({ name }) => [name, queued(() => job(name))]));
-    // Whoever asks for it is told, and nobody else.
-    Object.values(jobs).forEach((promise) => promise.catch(() => {}));
-  };
-  const next = starts.push(start);
-  return (allocator) => {
-    start();
-    starts[next]?.();
-    return jobs[allocator];
-  };
+  const jobs = Object.fromEntries(allocators.map(({ name }) => [name, planned(() => job(name))]));
+  return (allocator) => jobs[allocator]();
 }
 
 describe('C library interface', function () {
-  this.timeout(600_000);
+  this.timeout(1_200_000);
 
   for (const [name, variant] of Object.entries(variants)) {
     describe(name, () => {
@@ -219,7 +208,7 @@ const single = {
 };
 
 describe('C library interface: programs', function () {
-  this.timeout(600_000);
+  this.timeout(1_200_000);
 
   for (const [name, { source, flags, link: linking, growth, args = [], node }] of Object.entries(
     single,
@@ -228,7 +217,8 @@ describe('C library interface: programs', function () {
       const ran = forAll(async (allocator) => {
         const memory = source === 'large.c' ? [] : memoryFlags(traitsOf(allocator).memory, growth);
         const compiled = compile(flags, [source]);
-        const program = await link(compiled, [...flags, ...linking, ...memory], allocator);
+        const all = [...flags, ...linking, ...memory];
+        const program = await link(compiled, all, allocator, [source]);
         return runModule(program, { args: [...args, allocator], node: node?.() });
       });
       for (const { name: allocator } of allocators) {
@@ -242,7 +232,7 @@ describe('C library interface: programs', function () {
 });
 
 describe('malloc_stats', function () {
-  this.timeout(600_000);
+  this.timeout(1_200_000);
   const name = 'malloc_stats prints statistics to stderr and changes nothing';
   const ran = forAll(async (allocator) => {
     const program = await link(compile(['-O2']), ['-O2'], allocator);
@@ -303,7 +293,7 @@ const known = {
 };
 
 describe('the C suite finds known faults of', function () {
-  this.timeout(600_000);
+  this.timeout(1_200_000);
   const memory = 256 * 2 ** 20;
   for (const [name, { flags, link: linking, node, faults }] of Object.entries(known)) {
     describe(name, () => {
@@ -312,7 +302,8 @@ describe('the C suite finds known faults of', function () {
         program = path.join(folder, `${name.replace(/\W+/g, '-')}.js`);
         const compiled = await compile([...flags, '-DTEST_OTHER_ALLOCATOR']);
         const growth = [...GROWTH, `-sMAXIMUM_MEMORY=${memory}`];
-        await emcc([...compiled, ...flags, ...linking, ...growth, '-sEXIT_RUNTIME', '-o', program]);
+        const all = [...flags, ...linking, ...growth, ...languageFlags(files), '-sEXIT_RUNTIME'];
+        await emcc([...compiled, ...all, '-o', program]);
       });
       for (const [fault, test] of Object.entries(faults)) {
         it(fault, async () => {

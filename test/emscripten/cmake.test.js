@@ -22,7 +22,7 @@ const ways = {
 };
 
 describe('emscripten: CMake', function () {
-  this.timeout(600_000);
+  this.timeout(1_200_000);
 
   for (const [way, settings] of Object.entries(ways)) {
     it(`${way} under emcmake`, async () => {

@@ -9,8 +9,9 @@ import {
   emcc,
   emscriptenIsAtLeast,
   findNode24,
+  languageFlags,
+  planned,
   port,
-  queued,
   runModule,
   temporaryFolder,
 } from '../support/emcc.js';
@@ -235,7 +236,7 @@ const wasiRunner = `
 `;
 
 describe('emscripten: link variants', function () {
-  this.timeout(600_000);
+  this.timeout(1_200_000);
   const folder = temporaryFolder();
   const side = path.join(folder, 'side.wasm');
   writeFileSync(path.join(folder, 'wasi.mjs'), wasiRunner);
@@ -245,7 +246,8 @@ describe('emscripten: link variants', function () {
     const file = path.join(folder, `${number}-${allocator}.${output}`);
     const inputs = [path.join(programs, source)];
     if (source === 'main_module.c') inputs.push(await buildSide());
-    await emcc([...inputs, ...flags, `--use-port=${port}:allocator=${allocator}`, '-o', file]);
+    const use = `--use-port=${port}:allocator=${allocator}`;
+    await emcc([...inputs, ...flags, ...languageFlags([source]), use, '-o', file]);
     return file;
   }
 
@@ -258,15 +260,10 @@ describe('emscripten: link variants', function () {
 
   Object.entries(variants).forEach(([name, variant], number) => {
     describe(name, () => {
-      const built = {};
-      // All at once: the jobs share the machine's processors.
-      before(() => {
-        for (const { name } of allocators) built[name] = queued(() => build(variant, name, number));
-      });
-
       for (const { name: allocator } of allocators) {
+        const built = planned(() => build(variant, allocator, number));
         it(allocator, async () => {
-          const file = await built[allocator];
+          const file = await built();
           if (variant.runsSince && !emscriptenIsAtLeast(variant.runsSince)) return;
           if (variant.check) return variant.check(file, allocator);
           const { args, node, prints } = variant;

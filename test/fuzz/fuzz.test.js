@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { onPath } from '../../scripts/emscripten.mjs';
-import { allocators, findNode24, project, queued, run, temporaryFolder } from '../support/emcc.js';
+import { allocators, findNode24, planned, project, run, temporaryFolder } from '../support/emcc.js';
 import { buildFuzzer, buildModule, traitsOf } from './build.mjs';
 import { unpackCorpus } from './corpus.mjs';
 import { measureCoverage } from './coverage.mjs';
@@ -31,19 +31,13 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
     return (job) => (last = last.then(job));
   };
 
-  /** Asked for before the first test runs, so that all processors have work. */
-  const jobs = new Map();
   const define = (title, job) => {
+    const ask = planned(job);
     it(title, async function () {
-      const result = await jobs.get(title);
+      const result = await ask();
       if (result) this.test.title += `: ${result}`;
     });
-    return { title, job };
   };
-  const defined = [];
-  before('start', () => {
-    for (const { title, job } of defined) jobs.set(title, queued(job));
-  });
 
   /** So many calls by a native fuzzer. */
   const native = (allocator, kind, calls, words) => async () => {
@@ -69,7 +63,7 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
 
   for (const name of names) {
     describe(name, () => {
-      const add = (title, job) => defined.push(define(`${title} (${name})`, job));
+      const add = (title, job) => define(`${title} (${name})`, job);
       add('20 million calls', native(name, 'fast', 20 * MILLION, false));
       add('1 million calls with sanitizers', native(name, 'sanitized', MILLION, false));
       add('1 million calls as with threads', native(name, 'threaded', MILLION, false));
@@ -113,19 +107,17 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
       it('coverage needs gcov on PATH: install gcc');
       return;
     }
-    defined.push(
-      define(`the stored corpus reaches ${COVERED} % of the branches of lib/`, async () => {
-        const result = await measureCoverage({
-          allocators: names,
-          folder: path.join(folder, 'coverage'),
-          start: oneByOne(),
-        });
-        const percent = (100 * result.covered) / result.total;
-        assert.ok(percent >= COVERED, `${percent} %\n${result.text}`);
-        const unexplained = result.missing.filter(({ explained }) => !explained);
-        assert.deepEqual(unexplained, []);
-        return `${percent.toFixed(1)} %`;
-      }),
-    );
+    define(`the stored corpus reaches ${COVERED} % of the branches of lib/`, async () => {
+      const result = await measureCoverage({
+        allocators: names,
+        folder: path.join(folder, 'coverage'),
+        start: oneByOne(),
+      });
+      const percent = (100 * result.covered) / result.total;
+      assert.ok(percent >= COVERED, `${percent} %\n${result.text}`);
+      const unexplained = result.missing.filter(({ explained }) => !explained);
+      assert.deepEqual(unexplained, []);
+      return `${percent.toFixed(1)} %`;
+    });
   });
 });

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { onPath } from '../../scripts/emscripten.mjs';
-import { allocators, project, queued, run, temporaryFolder } from '../support/emcc.js';
+import { allocators, planned, project, run, temporaryFolder } from '../support/emcc.js';
 import { defineTests, runSuite, traitsOf } from '../c/suite.js';
 
 /** What the build needs, and what to say where it is missing. */
@@ -13,7 +13,7 @@ const missing = ['cmake', 'cc'].filter((tool) => !onPath(tool));
 const advice = `needs ${missing.join(' and ')} on PATH: install gcc, make and cmake`;
 
 describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () {
-  this.timeout(600_000);
+  this.timeout(1_200_000);
   if (missing.length > 0) {
     it(advice);
     return;
@@ -22,29 +22,31 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
   const folder = temporaryFolder();
   const programOf = (name) => path.join(folder, 'test', 'native', name);
 
-  before('build', async () => {
+  let built;
+  async function build() {
     const generator = onPath('ninja') ? ['-G', 'Ninja'] : [];
     await run('cmake', ['-S', project, '-B', folder, ...generator]);
     await run('cmake', ['--build', folder, '--parallel', `${availableParallelism()}`]);
-  });
+  }
+
+  /** Plans a job that wants the programs built. */
+  const plannedHere = (job) =>
+    planned(async () => {
+      await (built ??= build());
+      return job();
+    });
 
   for (const { name: allocator } of allocators) {
     describe(allocator, () => {
       const { args } = traitsOf(allocator);
 
       describe('AddressSanitizer and UndefinedBehaviorSanitizer', () => {
-        let ran;
-        defineTests(
-          () =>
-            (ran ??= queued(() => runSuite(programOf(`suite-sanitized-${allocator}`), [], args))),
-        );
+        const program = programOf(`suite-sanitized-${allocator}`);
+        defineTests(plannedHere(() => runSuite(program, [], args)));
       });
 
       describe('optimized', () => {
-        let ran;
-        defineTests(
-          () => (ran ??= queued(() => runSuite(programOf(`suite-${allocator}`), [], args))),
-        );
+        defineTests(plannedHere(() => runSuite(programOf(`suite-${allocator}`), [], args)));
       });
 
       const valgrind = onPath('valgrind');
@@ -53,21 +55,23 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
           it('needs valgrind: install it');
           return;
         }
-        let ran;
         const command = ['--quiet', '--error-exitcode=99', programOf(`suite-${allocator}`)];
         const fewer = [...args, '--operations=4000'];
-        defineTests(() => (ran ??= queued(() => runSuite(valgrind, command, fewer))));
+        defineTests(plannedHere(() => runSuite(valgrind, command, fewer)));
       });
 
+      const threads = plannedHere(() =>
+        run(programOf(`threads-${allocator}`), ['4000', allocator]),
+      );
       it('ThreadSanitizer: threads that pass blocks to each other', async () => {
-        const { stdout } = await run(programOf(`threads-${allocator}`), ['4000', allocator]);
-        assert.equal(stdout, 'ok 4 threads\n');
+        assert.equal((await threads()).stdout, 'ok 4 threads\n');
       });
 
+      const endings = plannedHere(() =>
+        run(programOf(`endings-${allocator}`), ['handlers', '2000', allocator]),
+      );
       it('ThreadSanitizer: threads that end, with destructors that allocate', async () => {
-        const args = ['handlers', '2000', allocator];
-        const { stdout } = await run(programOf(`endings-${allocator}`), args);
-        assert.equal(stdout, 'ok threads that end\n');
+        assert.equal((await endings()).stdout, 'ok threads that end\n');
       });
     });
   }

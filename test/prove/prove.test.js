@@ -2,7 +2,7 @@
 // Usage: npx mocha test/prove/prove.test.js [-g 'part of a name']; npm run prove shows more.
 import assert from 'node:assert/strict';
 import { findProver, prove, proveBroken } from '../../scripts/prove.mjs';
-import { queued } from '../support/emcc.js';
+import { planned } from '../support/emcc.js';
 import { THEOREMS } from './theorems.mjs';
 
 /** Faults that are noticed within seconds are looked for here, all of them by npm run prove -- --broken. */
@@ -10,20 +10,20 @@ const QUICK = ['sizes.c', 'runs.c', 'minimal.c', 'interface.c'];
 
 describe('proofs', function () {
   this.timeout(1_200_000);
-  let cbmc;
-  before('find CBMC', async () => {
-    cbmc = await findProver();
-  });
+  let found;
+  const prover = () => (found ??= findProver());
 
   for (const theorem of THEOREMS.filter(({ slow }) => !slow)) {
+    const proof = planned(async () => prove(await prover(), theorem));
     it(`${theorem.name}: ${theorem.says}`, async function () {
-      const { proved, properties, problems } = await queued(() => prove(cbmc, theorem));
+      const { proved, properties, problems } = await proof();
       assert.ok(proved, problems.join('\n'));
       this.test.title += ` (${properties} properties)`;
     });
     for (const fault of QUICK.includes(theorem.file) ? theorem.broken : []) {
+      const attempt = planned(async () => proveBroken(await prover(), theorem, fault));
       it(`${theorem.name}: does not hold of a broken source`, async function () {
-        const { noticed, by } = await queued(() => proveBroken(cbmc, theorem, fault));
+        const { noticed, by } = await attempt();
         assert.ok(noticed, `${fault.file}: ${fault.from} → ${fault.to}`);
         this.test.title += `: fails: ${by}`;
       });

@@ -29,6 +29,15 @@ export async function runModule(file, { args = [], nodeFlags = [], node, cwd } =
   return run(node ?? process.execPath, [...nodeFlags, file, ...args], { cwd, timeout: 120_000 });
 }
 
+/**
+ * @param {string[]} files a program's sources
+ * @returns {string[]} linker flags: without them emcc takes every program for C++, and builds libc++ for it in
+ *   each variant, which takes most of a minute
+ */
+export function languageFlags(files) {
+  return files.every((file) => file.endsWith('.c')) ? ['-sDEFAULT_TO_CXX=0'] : [];
+}
+
 const folders = [];
 process.on('exit', () =>
   folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })),
@@ -99,4 +108,28 @@ function startNext() {
       --atWork;
       startNext();
     });
+}
+
+const plan = [];
+
+/** So many planned jobs are started ahead of the one that is asked for. */
+const AHEAD = 2 * availableParallelism();
+
+/**
+ * Plans a job that a test will ask for. It starts then, or when a test a little before it asks for its own:
+ * so the processors are busy although tests come one by one. A job must not rely on a `before`.
+ *
+ * @template T
+ * @param {() => Promise<T>} job
+ * @returns {() => Promise<T>} asks for the result
+ */
+export function planned(job) {
+  let result;
+  const start = () => (result ??= queued(job));
+  const place = plan.push(start);
+  return () => {
+    start();
+    plan.slice(place, place + AHEAD).forEach((next) => next());
+    return result;
+  };
 }
