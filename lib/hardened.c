@@ -61,8 +61,9 @@
 #define LEAST_WAITING 1024
 #define MOST_WAITING 8
 
-/* Of the heap, what may wait beyond that. */
-#define QUARANTINE_PART 8
+/* Of the heap, what may wait beyond that, and some more. */
+#define QUARANTINE_PART 4
+#define LEAST_ROOM 4096
 
 /* So many blocks are released when memory is short. */
 #define RELEASED 16
@@ -179,6 +180,13 @@ static inline void check_end(struct block *block, uint64_t value) {
     stop("overflow", block_payload(block));
 }
 
+/* used_value() and check_end(), for all but free. */
+NOT_INLINED static uint64_t checked_value(const void *payload) {
+  uint64_t value = used_value(payload);
+  check_end(payload_block(payload), value);
+  return value;
+}
+
 /* ---- memory that is zero ---- */
 
 static inline void overwrite(void *from, size_t bytes) {
@@ -224,7 +232,7 @@ static inline size_t least_waiting(size_t size) {
 
 static inline void put(struct queue *queue, struct waiting *waiting, size_t size) {
   if (queue->blocks++)
-    set_link(&queue->last->next, (struct free_block *)waiting);
+    queue->last->next = seal(&queue->last->next, (uintptr_t)waiting & VALUE_MASK);
   else
     queue->first = waiting;
   queue->last = waiting;
@@ -235,7 +243,7 @@ static inline void put(struct queue *queue, struct waiting *waiting, size_t size
 static inline struct block *take(struct queue *queue) {
   struct waiting *waiting = queue->first;
   if (--queue->blocks) {
-    queue->first = (struct waiting *)get_link(&waiting->next);
+    queue->first = (struct waiting *)link_target(&waiting->next, unseal_here(&waiting->next));
     forget(&waiting->next);
   }
   return &waiting->block;
@@ -317,7 +325,7 @@ static inline void *heap_allocate(size_t bytes) {
   if (size >= LARGE || queue->blocks <= least_waiting(size))
     return allocate_below(size, bytes);
   struct block *block = take(queue);
-  size_t flags = get_head(block) & PREVIOUS_USED;
+  size_t flags = (size_t)unseal_here(&block->head) & PREVIOUS_USED;
   leave(block, size);
   return hand_out(block, size, flags, bytes);
 }
@@ -328,17 +336,17 @@ static inline void heap_release(void *payload) {
   check_end(block, value);
   size_t size = value_size(value);
   overwrite(payload, size - WORD);
-  set_head(block, ((size_t)value & PREVIOUS_USED) | size | SPECIAL);
+  block->head = seal(&block->head, ((size_t)value & PREVIOUS_USED) | size | SPECIAL);
   struct queue *queue = queue_of(size);
   put(queue, (struct waiting *)block, size);
-  size_t room = (size_t)(heap.end - heap.first) / QUARANTINE_PART;
+  size_t room = (size_t)(heap.end - heap.first) / QUARANTINE_PART + LEAST_ROOM;
   /* One more than came: so what is too much becomes less, and no call takes long. */
   for (int released = 0;
        released < 2 && quarantine.bytes > room && queue->blocks > least_waiting(size); ++released)
     release_first(queue);
 }
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
+RARE static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
   draw_secret();
   void *payload = tags_allocate_aligned(alignment, bytes, surplus);
   if (!payload)
@@ -354,10 +362,9 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
   return hand_out_fresh(block, bytes);
 }
 
-static bool heap_resize(void *payload, size_t bytes, void **surplus) {
-  uint64_t value = used_value(payload);
+RARE static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+  uint64_t value = checked_value(payload);
   struct block *block = payload_block(payload);
-  check_end(block, value);
   size_t old = value_size(value);
   size_t slack = value_slack(value);
   fill_slack(block_at(block, old), slack, 0);
@@ -373,7 +380,7 @@ static bool heap_resize(void *payload, size_t bytes, void **surplus) {
 }
 
 static size_t heap_payload_size(const void *payload) {
-  uint64_t value = used_value(payload);
+  uint64_t value = checked_value(payload);
   return value_size(value) - WORD - value_slack(value);
 }
 

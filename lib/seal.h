@@ -68,10 +68,19 @@ static inline bool is_sealed(const uint64_t *word) {
 }
 
 /* The value of a word. */
-static inline uint64_t unseal(const uint64_t *word) {
+static inline uint64_t unseal_here(const uint64_t *word) {
   if (!is_sealed(word))
     stop("heap corrupted", word + 1);
   return *word & VALUE_MASK;
+}
+
+/* The same, and sealing, for all but malloc's and free's fast ways: smaller. */
+NOT_INLINED static uint64_t unseal(const uint64_t *word) {
+  return unseal_here(word);
+}
+
+NOT_INLINED static void write_sealed(uint64_t *word, uint64_t value) {
+  *word = seal(word, value);
 }
 
 static inline size_t get_head(const struct block *block) {
@@ -80,12 +89,12 @@ static inline size_t get_head(const struct block *block) {
 
 /* A new head, without slack. */
 static inline void set_head(struct block *block, size_t head) {
-  block->head = seal(&block->head, head);
+  write_sealed(&block->head, head);
 }
 
 /* Another size or other flags: the slack stays. */
 static inline void change_head(struct block *block, size_t head) {
-  block->head = seal(&block->head, (unseal(&block->head) & ~HEAD_MASK) | head);
+  write_sealed(&block->head, (unseal(&block->head) & ~HEAD_MASK) | head);
 }
 
 /* Of the value of a used block's head. */
@@ -98,14 +107,17 @@ static inline size_t value_slack(uint64_t value) {
 }
 
 /* On the development machine an address has more bits than a value, but the highest are those of the whole heap. */
-static inline struct free_block *get_link(const link_word *link) {
-  uint64_t value = unseal(link);
+static inline struct free_block *link_target(const link_word *link, uint64_t value) {
   uintptr_t high = (uintptr_t)link & ~(uintptr_t)VALUE_MASK;
   return value ? (struct free_block *)(high | (uintptr_t)value) : NULL;
 }
 
+static inline struct free_block *get_link(const link_word *link) {
+  return link_target(link, unseal(link));
+}
+
 static inline void set_link(link_word *link, struct free_block *block) {
-  *link = seal(link, (uintptr_t)block & VALUE_MASK);
+  write_sealed(link, (uintptr_t)block & VALUE_MASK);
 }
 
 static inline size_t get_tag(const tag_word *tag) {
@@ -113,7 +125,7 @@ static inline size_t get_tag(const tag_word *tag) {
 }
 
 static inline void set_tag(tag_word *tag, size_t size) {
-  *tag = seal(tag, size);
+  write_sealed(tag, size);
 }
 
 static inline void forget(void *word) {
