@@ -6,7 +6,7 @@ import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
-import { ALLOCATORS, BUILDS, PEERS, PORT, allocatorFlag, emcc, run } from '../scripts/run.mjs';
+import { ALLOCATORS, PEERS, PORT, VARIANTS, allocatorFlag, emcc, run } from '../scripts/run.mjs';
 import { FLOORS } from './workloads.mjs';
 
 /** All that is measured: ours, then Emscripten's own. */
@@ -14,7 +14,7 @@ export const OURS = ALLOCATORS.map(({ name }) => name);
 export const SUBJECTS = [...OURS, ...PEERS];
 
 /** And what may be measured if it is named. */
-export const ALL_SUBJECTS = [...OURS, ...BUILDS, ...PEERS];
+export const ALL_SUBJECTS = [...VARIANTS.map(({ name }) => name), ...PEERS];
 export { PEERS };
 
 const CACHE = path.join(PROJECT, '.cache', 'bench');
@@ -67,7 +67,7 @@ function fileDigest(file) {
 
 /** What an allocator of ours is made of: all of lib/ and the port. Emscripten's are in its version. */
 function allocatorDigest(subject) {
-  if (![...OURS, ...BUILDS].includes(subject)) return '';
+  if (!VARIANTS.some(({ name }) => name === subject)) return '';
   const lib = path.join(PROJECT, 'lib');
   const files = readdirSync(lib).map((file) => path.join(lib, file));
   return digest([...files, PORT].map(fileDigest));

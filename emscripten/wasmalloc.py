@@ -24,16 +24,18 @@ source_folder = os.path.join(port_folder, '..', 'lib')
 
 with open(os.path.join(source_folder, 'allocators.json'), encoding='utf-8') as table:
   allocators = {row['name']: row for row in json.load(table)}
+with open(os.path.join(source_folder, 'builds.json'), encoding='utf-8') as table:
+  builds = {row['name']: row for row in json.load(table)}
 
 OPTIONS = {
   'allocator': 'one of ' + ', '.join(allocators) + ' (default: wasmalloc)',
-  'hardened': '1: stop the program at an overflow, a double free and the like (docs/security.md)',
+  **{name: f'1: {row["idea"]}' for name, row in builds.items()},
 }
 
 # What the options say; handle_options changes it.
 opts = {
   'allocator': 'wasmalloc',
-  'hardened': False,
+  'build': None,
 }
 
 # How the library is optimized, whatever the program's own sources are: the part of its name, and the
@@ -65,12 +67,14 @@ def handle_options(options, error_handler):
   if name not in allocators:
     error_handler(f'there is no allocator `{name}`; there are: {", ".join(allocators)}')
   opts['allocator'] = name
-  hardened = options.get('hardened', '0')
-  if hardened not in ('0', '1'):
-    error_handler(f'hardened={hardened}: it is 1 or 0')
-  opts['hardened'] = hardened == '1'
-  if opts['hardened'] and name != 'wasmalloc':
-    error_handler(f'hardened=1 is an allocator of its own: drop allocator={name}')
+  for build in builds:
+    wish = options.get(build, '0')
+    if wish not in ('0', '1'):
+      error_handler(f'{build}={wish}: it is 1 or 0')
+    if wish == '1':
+      opts['build'] = build
+      if name != 'wasmalloc':
+        error_handler(f'{build}=1 is a build of wasmalloc: drop allocator={name}')
 
 
 def linker_setup(ports, settings):
@@ -92,11 +96,8 @@ def linker_setup(ports, settings):
 
 
 def allocator():
-  """The part of the library's name for its allocator, the file, and the compiler flags."""
-  if opts['hardened']:
-    return {'name': 'hardened', 'file': 'hardened.c', 'flags': ['-DWASMALLOC_HARDENED']}
-  row = allocators[opts['allocator']]
-  return {'name': row['name'], 'file': row['file'], 'flags': []}
+  """The row of allocators.json or builds.json."""
+  return builds[opts['build']] if opts['build'] else allocators[opts['allocator']]
 
 
 def threads(settings):
@@ -140,7 +141,7 @@ def get(ports, settings, shared):
     # somebody else's build. (Not -Wno-error: that leaves emcc's own warnings errors.)
     '-w',
     f'-DWASMALLOC_ALLOCATOR="{allocator()["file"]}"',
-    *allocator()["flags"],
+    *([f'-D{allocator()["define"]}'] if opts['build'] else []),
     # The optimizer can invent calls of malloc's family after a bitcode file has been linked, and
     # inside malloc it must not make calloc out of malloc and memset.
     '-fno-lto',

@@ -17,8 +17,11 @@ export const ALLOCATORS = JSON.parse(
 /** Emscripten's own allocators, as its setting MALLOC names them. */
 export const PEERS = ['dlmalloc', 'emmalloc', 'mimalloc'];
 
-/** Other builds of `wasmalloc`: the port's options of the same names. */
-export const BUILDS = ['hardened'];
+/** Other builds of `wasmalloc`, as lib/builds.json has them: the port's options of the same names. */
+export const BUILDS = JSON.parse(readFileSync(path.join(PROJECT, 'lib', 'builds.json'), 'utf8'));
+
+/** All that a program can be linked with. */
+export const VARIANTS = [...ALLOCATORS, ...BUILDS];
 
 /**
  * The linker's flag for an allocator, ours or Emscripten's.
@@ -28,7 +31,8 @@ export const BUILDS = ['hardened'];
  */
 export function allocatorFlag(name) {
   if (PEERS.includes(name)) return `-sMALLOC=${name}`;
-  return `--use-port=${PORT}:${BUILDS.includes(name) ? `${name}=1` : `allocator=${name}`}`;
+  const isBuild = BUILDS.some((build) => build.name === name);
+  return `--use-port=${PORT}:${isBuild ? `${name}=1` : `allocator=${name}`}`;
 }
 
 /**

@@ -4,14 +4,14 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import {
-  allocators,
+  allocatorFlag,
   emcc,
   findNode24,
   languageFlags,
   planned,
-  port,
   runModule,
   temporaryFolder,
+  variants as allocators,
 } from '../support/emcc.js';
 import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
 
@@ -96,10 +96,17 @@ let programs = 0;
 /** Links objects with an allocator; returns the path of the program. */
 async function link(compiled, flags, allocator, sourceFiles = files) {
   const program = path.join(folder, `program-${++programs}.js`);
-  const use = `--use-port=${port}:allocator=${allocator}`;
   const exits = flags.includes('-sSTANDALONE_WASM') ? [] : ['-sEXIT_RUNTIME'];
   const language = languageFlags(sourceFiles);
-  await emcc([...(await compiled), ...flags, ...exits, ...language, use, '-o', program]);
+  await emcc([
+    ...(await compiled),
+    ...flags,
+    ...exits,
+    ...language,
+    allocatorFlag(allocator),
+    '-o',
+    program,
+  ]);
   return program;
 }
 

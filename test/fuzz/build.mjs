@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { PROJECT, onPath } from '../../scripts/emscripten.mjs';
-import { ALLOCATORS, emcc, run } from '../../scripts/run.mjs';
+import { VARIANTS, emcc, run } from '../../scripts/run.mjs';
 
 const LIB = path.join(PROJECT, 'lib');
 const here = (name) => path.join(PROJECT, 'test', 'fuzz', name);
@@ -48,6 +48,12 @@ const SECTIONS = {
   '.data': 'allocator_data',
   '.data.rel.local': 'allocator_links',
 };
+
+/** What `lib/` is compiled with for an allocator. */
+function definesOf(allocator) {
+  const { file, define } = VARIANTS.find(({ name }) => name === allocator);
+  return [`-DWASMALLOC_ALLOCATOR="${file}"`, ...(define ? [`-D${define}`] : [])];
+}
 
 /** The source with the interface that is to be fuzzed. */
 const interfaceSource = (lib, words) => path.join(lib, `${words ? 'word' : 'c'}_interface.c`);
@@ -94,9 +100,7 @@ export async function buildFuzzer({
 }) {
   mkdirSync(folder, { recursive: true });
   const { compiler, flags, lib: more = [], link = [], keepsState } = KINDS[kind];
-  const { file } = ALLOCATORS.find(({ name }) => name === allocator);
   const program = path.join(folder, `${kind}-${words ? 'words-' : ''}${allocator}`);
-  const define = `-DWASMALLOC_ALLOCATOR="${file}"`;
   const [objects] = await Promise.all([
     compileShared(sharedFolder, kind, words),
     run(
@@ -105,7 +109,7 @@ export async function buildFuzzer({
         '-std=c11',
         ...flags,
         ...more,
-        define,
+        ...definesOf(allocator),
         '-c',
         interfaceSource(lib, words),
         '-o',
@@ -145,11 +149,10 @@ export const traitsOf = (allocator) => (allocator === 'minimal' ? ['--never-free
  */
 export async function buildModule({ allocator, folder, words = false, flags = [] }) {
   mkdirSync(folder, { recursive: true });
-  const { file } = ALLOCATORS.find(({ name }) => name === allocator);
   const program = path.join(folder, `${words ? 'words-' : ''}${allocator}.mjs`);
   await emcc([
     // The compiler would take it for granted that malloc leaves errno alone.
-    ...['-fno-builtin', '-std=c11', '-O2', '-g1', `-DWASMALLOC_ALLOCATOR="${file}"`, `-I${LIB}`],
+    ...['-fno-builtin', '-std=c11', '-O2', '-g1', ...definesOf(allocator), `-I${LIB}`],
     ...(words ? ['-DFUZZ_WORDS'] : []),
     ...['-sMALLOC=none', '-sALLOW_MEMORY_GROWTH', '-sMAXIMUM_MEMORY=256MB', '-sINITIAL_HEAP=65536'],
     ...[

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { onPath } from '../../scripts/emscripten.mjs';
-import { allocators, planned, project, run, temporaryFolder } from '../support/emcc.js';
+import { planned, project, run, temporaryFolder, variants } from '../support/emcc.js';
 import { defineTests, runSuite, traitsOf } from '../c/suite.js';
 
 /** What the build needs, and what to say where it is missing. */
@@ -36,7 +36,7 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
       return job();
     });
 
-  for (const { name: allocator } of allocators) {
+  for (const { name: allocator } of variants) {
     describe(allocator, () => {
       const { args } = traitsOf(allocator);
 
