@@ -96,7 +96,7 @@ RARE _Noreturn static void stop(const char *fault, const void *payload) {
 #ifdef WASMALLOC_STOP
   WASMALLOC_STOP(fault, payload);
 #else
-  static char text[80] = "wasmalloc: ";
+  static char text[96] = "wasmalloc: ";
   size_t length = 11;
   for (const char *from = fault; *from; ++from)
     text[length++] = *from;
@@ -231,10 +231,13 @@ static inline size_t least_waiting(size_t size) {
 }
 
 static inline void put(struct queue *queue, struct waiting *waiting, size_t size) {
-  if (queue->blocks++)
+  if (queue->blocks++) {
+    if (queue->last->next)
+      stop("write after free", &queue->last->next);
     queue->last->next = seal(&queue->last->next, (uintptr_t)waiting & VALUE_MASK);
-  else
+  } else {
     queue->first = waiting;
+  }
   queue->last = waiting;
   quarantine.bytes += size;
 }
@@ -294,7 +297,7 @@ static inline void *hand_out(struct block *block, size_t size, size_t flags, siz
 }
 
 /* A used block of the heap below, of which `bytes` were asked for. */
-static inline void *hand_out_fresh(struct block *block, size_t bytes) {
+NOT_INLINED static void *hand_out_fresh(struct block *block, size_t bytes) {
   size_t head = get_head(block);
   size_t size = head & ~(size_t)FLAGS;
   check_zeros(block + 1, size - WORD, block + 1);
@@ -348,6 +351,9 @@ static inline void heap_release(void *payload) {
 
 RARE static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
   draw_secret();
+  /* What is skipped must have room for a block. */
+  if (alignment < MINIMUM_BLOCK)
+    alignment = MINIMUM_BLOCK;
   void *payload = tags_allocate_aligned(alignment, bytes, surplus);
   if (!payload)
     return NULL;
@@ -368,6 +374,11 @@ RARE static bool heap_resize(void *payload, size_t bytes, void **surplus) {
   size_t old = value_size(value);
   size_t slack = value_slack(value);
   fill_slack(block_at(block, old), slack, 0);
+  /* What is cut off is as good as freed. */
+  if (bytes < old - WORD) {
+    size_t kept = (bytes + WORD - 1) & ~(WORD - 1);
+    overwrite((char *)payload + kept, old - WORD - kept);
+  }
   bool resized = tags_resize(payload, bytes, surplus);
   size_t head = get_head(block);
   size_t size = head & ~(size_t)FLAGS;

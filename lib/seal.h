@@ -79,7 +79,14 @@ NOT_INLINED static uint64_t unseal(const uint64_t *word) {
   return unseal_here(word);
 }
 
+/* What is overwritten is free memory, and zero, or was sealed too: or somebody else has written there. */
+static inline void check_old(const uint64_t *word) {
+  if (*word)
+    unseal(word);
+}
+
 NOT_INLINED static void write_sealed(uint64_t *word, uint64_t value) {
+  check_old(word);
   *word = seal(word, value);
 }
 
@@ -128,7 +135,8 @@ static inline void set_tag(tag_word *tag, size_t size) {
   write_sealed(tag, size);
 }
 
-static inline void forget(void *word) {
+NOT_INLINED static void forget(void *word) {
+  check_old(word);
   *(uint64_t *)word = 0;
 }
 
