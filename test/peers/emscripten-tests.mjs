@@ -16,6 +16,7 @@ import { progressBar } from '../../bench/progress.mjs';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { ALLOCATORS, allocatorFlag, emcc, run } from '../../scripts/run.mjs';
 import { findNode24 } from '../support/emcc.js';
+import { writePart } from '../support/page.js';
 
 const HELP = `Usage: node test/peers/emscripten-tests.mjs [options]
 
@@ -38,7 +39,6 @@ WASMALLOC_DEBIAN_MIRROR   the Debian mirror to use, in place of http://deb.debia
 const FOLDER = path.join(PROJECT, '.cache', 'emscripten-tests');
 const SUITE = 'forky';
 const PAGE = path.join(PROJECT, 'docs', 'faults.md');
-const MARKED = /(<!-- faults:emscripten -->\n)([^]*?)(<!-- \/faults -->)/;
 
 /** Tests that say nothing about an allocator that replaces malloc: not run. */
 const LEFT_OUT = [
@@ -419,13 +419,7 @@ async function main() {
     console.log(JSON.stringify({ emscripten: emscripten.version, results }, null, 2));
   else print(results);
   if (values.write) {
-    const page = fs.readFileSync(PAGE, 'utf8');
-    if (!MARKED.test(page)) throw new Error(`${PAGE} has no <!-- faults:emscripten -->`);
-    const text = section(results, values.allocator, emscripten.version);
-    fs.writeFileSync(
-      PAGE,
-      page.replace(MARKED, (whole, start, old, end) => `${start}\n${text}\n\n${end}`),
-    );
+    writePart(PAGE, 'faults:emscripten', section(results, values.allocator, emscripten.version));
     console.error('docs/faults.md is up to date now.');
   }
   process.exitCode = of(results, 'fail').length > 0 ? 1 : 0;

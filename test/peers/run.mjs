@@ -2,7 +2,7 @@
 // Runs every known fault of the allocators that Emscripten ships, with those three and with our five.
 // Usage: node test/peers/run.mjs [--allocator NAME] [--fault NAME] [--write] [--json] [--help]
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,9 @@ import { markdownTable } from 'markdown-table';
 import { progressBar } from '../../bench/progress.mjs';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { ALLOCATORS, PEERS, allocatorFlag, emcc } from '../../scripts/run.mjs';
+import { choose } from '../support/choose.js';
 import { emscriptenIsAtLeast, findNode24, queued } from '../support/emcc.js';
+import { readPart, writePart } from '../support/page.js';
 
 const HELP = `Usage: node test/peers/run.mjs [options]
 
@@ -250,22 +252,10 @@ export function faultTable(results, version) {
   return `Emscripten ${version}:\n\n${markdownTable([head, ...rows])}`;
 }
 
-const MARKED = /(<!-- faults:table -->\n)([^]*?)(<!-- \/faults -->)/;
-
 /** The table that the page has, with the version of Emscripten that it is about. */
 export function readTable() {
-  const [, , text = ''] = readFileSync(PAGE, 'utf8').match(MARKED) ?? [];
-  return { text: text.trim(), version: text.match(/Emscripten ([\d.]+):/)?.[1] };
-}
-
-function writeTable(text) {
-  const page = readFileSync(PAGE, 'utf8');
-  if (!MARKED.test(page))
-    throw new Error(`${PAGE} has no <!-- faults:table --> … <!-- /faults -->`);
-  writeFileSync(
-    PAGE,
-    page.replace(MARKED, (all, start, old, end) => `${start}\n${text}\n\n${end}`),
-  );
+  const text = readPart(PAGE, 'faults:table');
+  return { text, version: text.match(/Emscripten ([\d.]+):/)?.[1] };
 }
 
 /**
@@ -307,14 +297,6 @@ function print(results, faults) {
   }
 }
 
-/** Those that have one of the names. */
-function choose(all, names, what) {
-  const known = all.map((each) => each.name ?? each);
-  const unknown = names?.find((name) => !known.includes(name));
-  if (unknown) throw new Error(`there is no ${what} '${unknown}'; there are: ${known.join(' ')}`);
-  return names ? all.filter((each) => names.includes(each.name ?? each)) : all;
-}
-
 async function main() {
   const { values } = parseArgs({
     options: {
@@ -340,7 +322,7 @@ async function main() {
   if (values.json) console.log(JSON.stringify({ emscripten: version, results }, null, 2));
   else print(results, faults);
   if (values.write) {
-    writeTable(faultTable(results, version));
+    writePart(PAGE, 'faults:table', faultTable(results, version));
     console.error('docs/faults.md is up to date now.');
   }
   const failures = failuresOfOurs(results);
