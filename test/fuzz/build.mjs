@@ -9,7 +9,7 @@ const LIB = path.join(PROJECT, 'lib');
 const here = (name) => path.join(PROJECT, 'test', 'fuzz', name);
 const MODEL = path.join(PROJECT, 'test', 'c', 'model.c');
 
-const WARNINGS = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'];
+export const WARNINGS = ['-std=c11', '-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'];
 const SANITIZERS = ['-fsanitize=address,undefined', '-fno-sanitize-recover=all'];
 
 const LIBFUZZER = {
@@ -20,7 +20,7 @@ const LIBFUZZER = {
 };
 
 /** What a fuzzer of each kind is compiled with: the compiler, its flags, and those of `lib/` besides. */
-const KINDS = {
+export const KINDS = {
   fast: { compiler: 'cc', flags: ['-O2', '-g'] },
   // Of these hundreds are built.
   mutant: { compiler: 'cc', flags: ['-O1'] },
@@ -40,7 +40,7 @@ const KINDS = {
 };
 
 /**
- * What native.c calls the sections of the allocator's variables. All of them have to be there: a variable
+ * What forget.h calls the sections of the allocator's variables. All of them have to be there: a variable
  * anywhere else would survive from one heap to the next.
  */
 const SECTIONS = {
@@ -50,9 +50,22 @@ const SECTIONS = {
 };
 
 /** What `lib/` is compiled with for an allocator. */
-function definesOf(allocator) {
+export function definesOf(allocator) {
   const { file, define } = VARIANTS.find(({ name }) => name === allocator);
   return [`-DWASMALLOC_ALLOCATOR="${file}"`, ...(define ? [`-D${define}`] : [])];
+}
+
+/**
+ * Puts an allocator's variables where forget.h finds them.
+ *
+ * @param {string} object file, which is changed
+ */
+export async function gatherVariables(object) {
+  const renamed = Object.entries(SECTIONS).flatMap((names) => [
+    '--rename-section',
+    names.join('='),
+  ]);
+  await run('objcopy', [...renamed, object]);
 }
 
 /** The source with the interface that is to be fuzzed. */
@@ -118,13 +131,7 @@ export async function buildFuzzer({
       { cwd: folder },
     ),
   ]);
-  if (!keepsState) {
-    const renamed = Object.entries(SECTIONS).flatMap((names) => [
-      '--rename-section',
-      names.join('='),
-    ]);
-    await run('objcopy', [...renamed, `${program}.o`]);
-  }
+  if (!keepsState) await gatherVariables(`${program}.o`);
   await run(compiler, [
     ...flags,
     ...more,
