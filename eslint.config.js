@@ -11,5 +11,9 @@ export default [
     ignores: ['js/cli.js'],
     languageOptions: { globals: globals['shared-node-browser'] },
   },
+  {
+    files: ['site/**/*.js', 'test/site/browser.test.js'],
+    languageOptions: { globals: globals.browser },
+  },
   { files: ['test/**/*.js'], languageOptions: { globals: globals.mocha } },
 ];

@@ -1,0 +1,5 @@
+LAYOUT(rest_block, &rest.block)
+LAYOUT(rest_size, &rest.size)
+LAYOUT(bin, bins.bin)
+LAYOUT(bins, BINS)
+LAYOUT(map, bins.map)

@@ -1,0 +1,1 @@
+LAYOUT(free_list, &free_list)
