@@ -71,20 +71,20 @@ export async function gatherVariables(object) {
 /** The source with the interface that is to be fuzzed. */
 const interfaceSource = (lib, words) => path.join(lib, `${words ? 'word' : 'c'}_interface.c`);
 
-/** Compiles the sources that all allocators share, at most once per folder and kind. */
+/** Compiles the sources that allocators share, at most once per folder, kind and build of the memory layer. */
 const shared = new Map();
 
-function compileShared(folder, kind, words) {
-  const key = [folder, kind, words].join();
+function compileShared({ allocator, folder, kind, words }) {
+  const { define } = VARIANTS.find(({ name }) => name === allocator);
+  const key = [folder, kind, words, define].join();
   if (!shared.has(key)) {
     const { compiler, flags } = KINDS[kind];
     const sources = [here('fuzz.c'), here('native.c'), MODEL, path.join(LIB, 'memory_host.c')];
+    const prefix = [kind, ...(words ? ['words'] : []), ...(define ? [define] : [])].join('-');
+    const defines = ['-DTEST_NATIVE', ...(words ? ['-DFUZZ_WORDS'] : [])];
+    if (define) defines.push(`-D${define}`);
     const compile = async (source) => {
-      const object = path.join(
-        folder,
-        `${kind}-${words ? 'words-' : ''}${path.basename(source, '.c')}.o`,
-      );
-      const defines = ['-DTEST_NATIVE', ...(words ? ['-DFUZZ_WORDS'] : [])];
+      const object = path.join(folder, `${prefix}-${path.basename(source, '.c')}.o`);
       await run(compiler, [...WARNINGS, ...flags, ...defines, '-c', source, '-o', object]);
       return object;
     };
@@ -115,7 +115,7 @@ export async function buildFuzzer({
   const { compiler, flags, lib: more = [], link = [], keepsState } = KINDS[kind];
   const program = path.join(folder, `${kind}-${words ? 'words-' : ''}${allocator}`);
   const [objects] = await Promise.all([
-    compileShared(sharedFolder, kind, words),
+    compileShared({ allocator, folder: sharedFolder, kind, words }),
     run(
       compiler,
       [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { onPath } from '../../scripts/emscripten.mjs';
+import { BUILDS } from '../../scripts/run.mjs';
 import { allocators, findNode24, planned, project, run, temporaryFolder } from '../support/emcc.js';
 import { buildFuzzer, buildModule, traitsOf } from './build.mjs';
 import { unpackCorpus } from './corpus.mjs';
@@ -99,6 +100,14 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
         assert.ok(mutantsOf(name).length >= 12);
         return `${rows.length} bugs`;
       });
+    });
+  }
+
+  // They are 5_wasmalloc in name only: what they do is the heap of bins and a layer of their own.
+  for (const { name } of BUILDS) {
+    describe(`${name} build`, () => {
+      define(`5 million calls (${name})`, native(name, 'fast', 5 * MILLION, false));
+      define(`half a million with sanitizers (${name})`, native(name, 'sanitized', MILLION / 2));
     });
   }
 
