@@ -26,8 +26,8 @@
  * Queues hold up to 1/QUARANTINE_PART of the heap; the oldest blocks beyond that are released.
  *
  * Invariants: those of 4_bins. A block in quarantine is marked internal. Every byte of a free block or one
- * in quarantine is zero, but for heads, tags and links. So is
- * memory above the break: who gives some back overwrites it (memory.h).
+ * in quarantine is zero, but for heads, tags and links. So is memory above the break: who gives some back overwrites
+ * it (memory.h).
  *
  * Cost: malloc and free take time in proportion to the block's size, to look at it and to overwrite it.
  *
@@ -62,7 +62,7 @@
 #define MOST_WAITING 8
 
 /* Of the heap, what may wait beyond that, and some more. */
-#define QUARANTINE_PART 4
+#define QUARANTINE_PART 8
 #define LEAST_ROOM 4096
 
 /* So many blocks are released when memory is short. */
