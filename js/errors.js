@@ -29,3 +29,17 @@ export class HeapCorruptionError extends WasmallocError {
     this.address = address;
   }
 }
+
+/** A trace is cut off or damaged, or no trace. What stands before the fault has been handed out. */
+export class TraceError extends WasmallocError {
+  /** The byte of the file at which the fault is: that at which a damaged block begins. */
+  offset;
+  /** How many events have been read before. */
+  events;
+
+  constructor(message, offset, events, options) {
+    super(message, options);
+    this.offset = offset;
+    this.events = events;
+  }
+}

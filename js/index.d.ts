@@ -365,3 +365,132 @@ export class HeapCorruptionError extends WasmallocError {
   readonly address: number | null;
   constructor(message: string, address: number | null, options?: ErrorOptions);
 }
+
+/** A trace is cut off or damaged, or no trace. What stands before the fault has been handed out. */
+export class TraceError extends WasmallocError {
+  /** The byte of the file at which the fault is: that at which a damaged block begins. */
+  readonly offset: number;
+  /** How many events have been read before. */
+  readonly events: number;
+  constructor(message: string, offset: number, events: number, options?: ErrorOptions);
+}
+
+// ---- traces ----
+
+/** The calls that a trace records; the number in {@link TraceBatch.kind} is the place in this list, from 0 on. */
+export type TraceEventKind = 'malloc' | 'calloc' | 'realloc' | 'memalign' | 'free';
+
+/** One call of a program's. */
+export interface TraceEvent {
+  kind: TraceEventKind;
+  /** The number of the thread; 0 is the main thread. */
+  thread: number;
+  /** The id of its stack in {@link Trace.stacks}, or 0. */
+  stack: number;
+  /**
+   * A number for the block that the call is about: the same from its malloc to its free, realloc included, and
+   * afterwards given to another block. The numbers begin with 1 and are not larger than the greatest count of
+   * blocks that have been live at once, so that an array can hold what is known of the live blocks. 0 when there is
+   * none: an allocation has failed, or a free is of an address where no block stands. A realloc that has failed
+   * has the number of the block, which is as it was.
+   */
+  block: number;
+  /** What was asked for, in bytes; of calloc the product. 0 for free. */
+  size: number;
+  /** The alignment that was asked for; 0 but for memalign. */
+  alignment: number;
+  /** The result, in bytes from the beginning of memory; 0 when the call has failed, and for free. */
+  address: number;
+  /** The block that was given back or resized: what free and realloc were called with; otherwise 0. */
+  previous: number;
+  /** Microseconds from the beginning; docs/trace-format.md says how exact. */
+  time: number;
+  /** The size of the program's heap after the call, in bytes: from the heap's base to the break. */
+  heap: number;
+}
+
+/**
+ * Some events in a row, as columns: the kind of the third is `batch.kind[2]`. The arrays may be longer than
+ * `length`, and are written to again for the next batch: copy what is to be kept.
+ */
+export interface TraceBatch extends Iterable<TraceEvent> {
+  /** How many events. */
+  readonly length: number;
+  readonly kind: Uint8Array;
+  readonly thread: Uint32Array;
+  readonly stack: Uint32Array;
+  readonly block: Uint32Array;
+  readonly size: Float64Array;
+  readonly alignment: Float64Array;
+  readonly address: Float64Array;
+  readonly previous: Float64Array;
+  readonly time: Float64Array;
+  readonly heap: Float64Array;
+  /** One of them as an object, which is slower. */
+  event(index: number): TraceEvent;
+}
+
+/** A frame of a call stack. */
+export interface TraceFrame {
+  /** The function's name, or what the engine calls it where the program has none. */
+  name: string;
+  /** Where that is in the program, as the engine says it; may be empty. */
+  place: string;
+}
+
+/** A trace, which `for await` reads from its beginning to its end. */
+export interface Trace extends AsyncIterable<TraceBatch> {
+  /** What the file says about itself. */
+  readonly description: {
+    readonly allocator: string;
+    readonly program: string;
+    readonly pointerBytes: 4 | 8;
+    readonly heapBase: number;
+    /** When the program began, in milliseconds since 1970. */
+    readonly started: number;
+    readonly stacks: boolean;
+    readonly threads: boolean;
+  };
+  /** The stacks that have been met so far, by id; frames from the innermost on. */
+  readonly stacks: ReadonlyMap<number, readonly TraceFrame[]>;
+  /** How the program has ended; undefined until the whole trace has been read. */
+  readonly end:
+    | {
+        readonly reason: 'exit' | 'abort' | 'exception';
+        readonly status?: number;
+        readonly message?: string;
+        readonly events: number;
+      }
+    | undefined;
+}
+
+/**
+ * Opens a trace, as a program writes it that was linked with `:trace=1`.
+ *
+ * ```js
+ * const trace = await readTrace('app.trace');
+ * for await (const batch of trace)
+ *   for (let i = 0; i < batch.length; ++i) total += batch.size[i];
+ * ```
+ *
+ * Reads as it goes: what is in memory at a time is a batch of some thousand events, the stacks, and a small record for
+ * each live block. A trace of ten million events takes a few seconds.
+ *
+ * @param source a file's name or URL (Node), a Blob or File, or bytes: these can be iterated over again, from the
+ *   beginning; or a stream or an iterable of bytes, which can be read once
+ * @throws {@link TraceError} when that is no trace; and from the iteration, after all events that could be read, when
+ *   the file is cut off or damaged
+ * @throws {@link LoadError} when the file cannot be read
+ * @throws {@link InvalidArgumentError} when the source is none of these
+ */
+export function readTrace(
+  source:
+    | string
+    | URL
+    | Blob
+    | ArrayBuffer
+    | ArrayBufferView
+    | ReadableStream<Uint8Array>
+    | Iterable<Uint8Array>
+    | AsyncIterable<Uint8Array>,
+): Promise<Trace>;

@@ -7,6 +7,7 @@ import { Heap } from './heap.js';
 import { loadModule } from './load.js';
 
 export * from './errors.js';
+export { readTrace } from './trace.js';
 export { allocators };
 
 const MAXIMUM_PAGES = 65536;

@@ -4,10 +4,12 @@ import {
   InvalidArgumentError,
   LoadError,
   StaleViewError,
+  TraceError,
   UnknownAllocatorError,
   WasmallocError,
   allocators,
   instantiate,
+  readTrace,
 } from 'wasmalloc';
 import type {
   AllocatorName,
@@ -17,6 +19,9 @@ import type {
   HeapStatistics,
   InstantiateOptions,
   LiveView,
+  Trace,
+  TraceBatch,
+  TraceEvent,
 } from 'wasmalloc';
 
 const names: AllocatorName[] = allocators.map(({ name }) => name);
@@ -99,3 +104,22 @@ heap.i32 = words;
 heap.view(Array, 0, 1);
 
 export { copy, wide, total, block, sum, nothing, text, stats, state, pages, ideas, own, first };
+
+const trace: Trace = await readTrace('app.trace');
+await readTrace(new Blob([new Uint8Array(4)]));
+await readTrace([new Uint8Array(4)]);
+let requested = 0;
+const follow = (batch: TraceBatch) => {
+  for (let i = 0; i < batch.length; ++i) requested += batch.size[i] ?? 0;
+};
+try {
+  for await (const batch of trace) {
+    follow(batch);
+    for (const event of batch) if (event.kind === 'free') requested -= event.previous;
+    const last: TraceEvent = batch.event(batch.length - 1);
+    const name: string | undefined = trace.stacks.get(last.stack)?.[0]?.name;
+    console.log(name, trace.description.allocator, trace.end?.reason);
+  }
+} catch (error) {
+  if (error instanceof TraceError) console.log(error.offset, error.events);
+}

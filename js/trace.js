@@ -1,0 +1,485 @@
+// Reads the traces that programs write which were linked with `:trace=1` (docs/trace-format.md).
+// Usage: const trace = await readTrace(file); for await (const batch of trace) …
+// Every function is described in index.d.ts, beside its type.
+import { show } from './check.js';
+import { InvalidArgumentError, LoadError, TraceError } from './errors.js';
+
+/** The version of the format. */
+export const TRACE_VERSION = 1;
+
+/** What a trace begins with: "wmt", in a line that no text file has. */
+export const SIGNATURE = [0x89, 0x77, 0x6d, 0x74, 0x0d, 0x0a, 0x1a, 0x0a];
+
+/** The first four bytes of a block: "wblk". */
+export const BLOCK_MARK = 0x6b6c6277;
+
+/** The types of blocks. */
+export const BLOCK_TYPES = { description: 1, stack: 2, events: 3, end: 4 };
+
+/** The kinds of events, by number. The sixth is a realloc of nothing. */
+export const EVENT_KINDS = ['malloc', 'calloc', 'realloc', 'memalign', 'free'];
+
+const [REALLOC, MEMALIGN, FREE, REALLOC_NOTHING] = [2, 3, 4, 5];
+const [FAILED, HAS_TIME, HAS_THREAD, HAS_HEAP, IN_BYTES] = [8, 16, 32, 64, 128];
+
+const FILE_HEADER = SIGNATURE.length + 4;
+const BLOCK_HEADER = 20;
+const EVENTS_HEADER = 24;
+
+/** The most bytes of content that a block may have. */
+const LARGEST_CONTENT = 1 << 20;
+
+/** The checksum of RFC 1950, of some bytes that follow others, whose checksum is `before`. */
+export function adler32(bytes, before = 1) {
+  let a = before & 0xffff;
+  let b = before >>> 16;
+  for (let start = 0; start < bytes.length;) {
+    // As many as b can take before it has to be reduced.
+    const end = Math.min(start + 3800, bytes.length);
+    for (; start < end; ++start) b += a += bytes[start];
+    a %= 65521;
+    b %= 65521;
+  }
+  return ((b << 16) | a) >>> 0;
+}
+
+// ---- where the bytes come from ----
+
+/** Something that can be read anew as often as one likes, as a function that answers its chunks; or undefined. */
+async function reopenable(source) {
+  if (source instanceof ArrayBuffer) return () => [new Uint8Array(source)];
+  if (ArrayBuffer.isView(source))
+    return () => [new Uint8Array(source.buffer, source.byteOffset, source.byteLength)];
+  if (source instanceof Blob) return () => chunksOf(source.stream());
+  if (typeof source === 'string' || source instanceof URL) {
+    const { createReadStream } = await import(
+      /* webpackIgnore: true */ /* @vite-ignore */ 'node:fs'
+    );
+    return () => chunksOfFile(source, createReadStream(source, { highWaterMark: 1 << 18 }));
+  }
+  return undefined;
+}
+
+async function* chunksOfFile(file, stream) {
+  try {
+    yield* stream;
+  } catch (cause) {
+    throw new LoadError(`cannot read ${file}: ${cause.message}`, { cause });
+  }
+}
+
+/** Not every browser's streams can be iterated over. */
+async function* chunksOf(stream) {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
+
+function onceReadable(source) {
+  if (typeof source?.getReader === 'function') return chunksOf(source);
+  if (source?.[Symbol.asyncIterator] || source?.[Symbol.iterator]) return source;
+  throw new InvalidArgumentError(
+    `the trace is ${show(source)}: give a file's name, a Blob, bytes, or a stream or an iterable of them`,
+  );
+}
+
+/** Pieces of a wanted length out of chunks of any length. */
+class ByteReader {
+  #chunks;
+  #pieces = []; // what has been read and not taken
+  #available = 0;
+  offset = 0; // of the next byte that is taken
+
+  constructor(chunks) {
+    this.#chunks = chunks[Symbol.asyncIterator]?.() ?? chunks[Symbol.iterator]();
+  }
+
+  /** The next `length` bytes, or, at the end of the file, as many as there are. */
+  async take(length) {
+    while (this.#available < length) {
+      const { done, value } = await this.#chunks.next();
+      if (done) break;
+      if (!(value instanceof Uint8Array))
+        throw new InvalidArgumentError(`a chunk of the trace is ${show(value)}: give bytes`);
+      this.#pieces.push(value);
+      this.#available += value.length;
+    }
+    const taken = Math.min(length, this.#available);
+    this.#available -= taken;
+    this.offset += taken;
+    if (this.#pieces.length > 0 && this.#pieces[0].length >= taken) return this.#split(taken);
+    const bytes = new Uint8Array(taken);
+    for (let at = 0; at < taken;) {
+      const piece = this.#split(Math.min(taken - at, this.#pieces[0].length));
+      bytes.set(piece, at);
+      at += piece.length;
+    }
+    return bytes;
+  }
+
+  /** The beginning of the first piece. */
+  #split(length) {
+    const [piece] = this.#pieces;
+    if (length === piece.length) this.#pieces.shift();
+    else this.#pieces[0] = piece.subarray(length);
+    return piece.subarray(0, length);
+  }
+
+  async close() {
+    await this.#chunks.return?.();
+  }
+}
+
+// ---- blocks of the file ----
+
+/** The blocks of a file, each as `{ type, offset, content }`; knows how many events have been read. */
+class BlockReader {
+  #bytes;
+  #number = 0;
+  events = 0;
+
+  constructor(chunks) {
+    this.#bytes = new ByteReader(chunks);
+  }
+
+  /** Throws; `what` is wrong in the block at `offset`. */
+  fail(what, offset) {
+    const message = `the trace ${what} at byte ${offset}; events before: ${this.events}`;
+    throw new TraceError(message, offset, this.events);
+  }
+
+  #cutOff(begin) {
+    const isInside = begin < this.#bytes.offset;
+    this.fail(isInside ? 'is cut off, in the block that begins' : 'is cut off', begin);
+  }
+
+  async begin() {
+    const header = await this.#bytes.take(FILE_HEADER);
+    const isTrace = SIGNATURE.every((byte, i) => i >= header.length || header[i] === byte);
+    if (!isTrace || header.length === 0)
+      throw new TraceError('this is no trace of wasmalloc: it does not begin like one', 0, 0);
+    if (header.length < FILE_HEADER) this.#cutOff(0);
+    const version = viewOf(header).getUint32(SIGNATURE.length, true);
+    if (version !== TRACE_VERSION)
+      throw new TraceError(
+        `the trace is of version ${version} of the format, and this reads version ${TRACE_VERSION}`,
+        SIGNATURE.length,
+        0,
+      );
+  }
+
+  async next() {
+    const { offset } = this.#bytes;
+    const header = await this.#bytes.take(BLOCK_HEADER);
+    if (header.length < BLOCK_HEADER) this.#cutOff(offset);
+    const fields = viewOf(header);
+    const [mark, type, number, length, checksum] = [0, 4, 8, 12, 16].map((at) =>
+      fields.getUint32(at, true),
+    );
+    if (mark !== BLOCK_MARK || length > LARGEST_CONTENT) this.fail('is damaged', offset);
+    // Before the content, which may follow in the same piece of memory.
+    const ofHeader = adler32(header.subarray(0, 16));
+    const content = await this.#bytes.take(length);
+    if (content.length < length) this.#cutOff(offset);
+    if (adler32(content, ofHeader) !== checksum) this.fail('is damaged', offset);
+    if (number !== this.#number) this.fail(`lacks a block, number ${this.#number},`, offset);
+    ++this.#number;
+    return { type, offset, content };
+  }
+
+  /** Nothing may follow. */
+  async finish() {
+    const { offset } = this.#bytes;
+    if ((await this.#bytes.take(1)).length) this.fail('goes on after its end', offset);
+  }
+
+  close() {
+    return this.#bytes.close();
+  }
+}
+
+function viewOf(bytes) {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+const decoder = new TextDecoder();
+
+function parseJson(reader, { content, offset }) {
+  try {
+    return JSON.parse(decoder.decode(content));
+  } catch {
+    return reader.fail('is damaged', offset);
+  }
+}
+
+function parseStack(text) {
+  return text.split('\n').map((line) => {
+    const [name, place = ''] = line.split('\t', 2);
+    return { name, place };
+  });
+}
+
+// ---- events ----
+
+/** Numbers of seven bits a byte. */
+class Cursor {
+  constructor(bytes, at) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  number() {
+    let byte = this.bytes[this.at++];
+    if (byte < 0x80) return byte;
+    let value = byte & 0x7f;
+    for (let shift = 7; shift < 28; shift += 7) {
+      byte = this.bytes[this.at++];
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+    return this.#large(value);
+  }
+
+  /** What does not fit into the 31 bits that a small integer has. */
+  #large(value) {
+    for (let weight = 2 ** 28; weight < 2 ** 70; weight *= 128) {
+      const byte = this.bytes[this.at++];
+      value += (byte & 0x7f) * weight;
+      if (byte < 0x80) return value;
+    }
+    return NaN;
+  }
+
+  difference() {
+    const value = this.number();
+    if (value < 2 ** 31) return (value >>> 1) ^ -(value & 1);
+    return value % 2 ? -(value + 1) / 2 : value / 2;
+  }
+}
+
+/** Which live block stands at which address, each with a small number that is used again after its end. */
+class LiveBlocks {
+  #numbers = new Map(); // by address, in units of 8 bytes, which are small integers
+  #unused = [];
+  #next = 1;
+
+  /** The block at an address from now on, or 0 where one stands already. */
+  add(address) {
+    const key = address / 8;
+    if (this.#numbers.has(key)) return 0;
+    const number = this.#unused.length ? this.#unused.pop() : this.#next++;
+    this.#numbers.set(key, number);
+    return number;
+  }
+
+  /** The block that ends, or 0 where there is none. */
+  remove(address) {
+    const number = this.find(address);
+    if (number) {
+      this.#numbers.delete(address / 8);
+      this.#unused.push(number);
+    }
+    return number;
+  }
+
+  find(address) {
+    return this.#numbers.get(address / 8) ?? 0;
+  }
+
+  /** Puts a block elsewhere; answers it, or 0 where one stands already. */
+  move(block, from, to) {
+    if (from === to) return block;
+    if (this.#numbers.has(to / 8)) return 0;
+    this.#numbers.set(to / 8, block);
+    this.#numbers.delete(from / 8);
+    return block;
+  }
+}
+
+/** The columns of a batch; index.d.ts says what they mean. */
+const COLUMNS = {
+  kind: Uint8Array,
+  thread: Uint32Array,
+  stack: Uint32Array,
+  block: Uint32Array,
+  size: Float64Array,
+  alignment: Float64Array,
+  address: Float64Array,
+  previous: Float64Array,
+  time: Float64Array,
+  heap: Float64Array,
+};
+
+class Batch {
+  length = 0;
+
+  constructor() {
+    this.resize(0);
+  }
+
+  resize(length) {
+    if (!this.kind || this.kind.length < length)
+      for (const [name, Type] of Object.entries(COLUMNS)) this[name] = new Type(length);
+    this.length = length;
+  }
+
+  event(index) {
+    const event = Object.fromEntries(Object.keys(COLUMNS).map((name) => [name, this[name][index]]));
+    return { ...event, kind: EVENT_KINDS[event.kind] };
+  }
+
+  *[Symbol.iterator]() {
+    for (let i = 0; i < this.length; ++i) yield this.event(i);
+  }
+}
+
+/**
+ * Decodes a block of events into the batch. Where it throws, the batch has what stands before the fault.
+ */
+function decode({ content, offset }, batch, { blocks, hasStacks, reader }) {
+  const header = viewOf(content);
+  const count = content.length < EVENTS_HEADER ? Infinity : header.getUint32(0, true);
+  batch.resize(0);
+  // An event has two bytes at least.
+  if (count * 2 > content.length) reader.fail('is damaged', offset);
+  batch.resize(count);
+  let thread = header.getUint32(4, true);
+  let time = header.getFloat64(8, true);
+  let heap = header.getFloat64(16, true);
+  let address = 0;
+  const cursor = new Cursor(content, EVENTS_HEADER);
+  const fail = (i, what) => {
+    batch.length = i;
+    reader.events += i;
+    reader.fail(`has an event that ${what}, in the block`, offset);
+  };
+  for (let i = 0; i < count; ++i) {
+    const tag = content[cursor.at++];
+    const kind = tag & 7;
+    const unit = tag & IN_BYTES ? 1 : 8;
+    if (tag & HAS_TIME) time += cursor.number();
+    if (tag & HAS_THREAD) thread = cursor.number();
+    if (tag & HAS_HEAP) heap += cursor.difference();
+    const stack = hasStacks ? cursor.number() : 0;
+    if (kind > REALLOC_NOTHING) fail(i, `is of an unknown kind, ${kind}`);
+
+    let previous = 0;
+    if (kind === REALLOC || kind === FREE) {
+      address += cursor.difference() * unit;
+      previous = address;
+    }
+    const alignment = kind === MEMALIGN ? cursor.number() : 0;
+    const size = kind === FREE ? 0 : cursor.number();
+    const hasResult = kind !== FREE && !(tag & FAILED);
+    if (hasResult) address += cursor.difference() * unit;
+
+    let block = 0;
+    if (kind === FREE) block = blocks.remove(previous);
+    else if (kind === REALLOC) block = blocks.find(previous);
+    if (hasResult) {
+      block = block ? blocks.move(block, previous, address) : blocks.add(address);
+      if (block === 0) fail(i, `answers address ${address}, where a block stands already`);
+    }
+
+    batch.kind[i] = kind === REALLOC_NOTHING ? REALLOC : kind;
+    batch.thread[i] = thread;
+    batch.stack[i] = stack;
+    batch.block[i] = block;
+    batch.size[i] = size;
+    batch.alignment[i] = alignment;
+    batch.address[i] = hasResult ? address : 0;
+    batch.previous[i] = previous;
+    batch.time[i] = time;
+    batch.heap[i] = heap;
+    if (cursor.at > content.length) fail(i, 'has no end');
+  }
+  if (cursor.at !== content.length) reader.fail('is damaged', offset);
+  reader.events += count;
+}
+
+// ---- the trace ----
+
+class Trace {
+  #reopen; // answers the chunks anew
+  #started; // or: a reader that has begun, for one iteration
+  description;
+  stacks = new Map();
+  end = undefined;
+
+  constructor(description, reopen, started) {
+    this.description = description;
+    this.#reopen = reopen;
+    this.#started = started;
+  }
+
+  async #begin() {
+    if (this.#reopen) return (await start(this.#reopen())).reader;
+    const reader = this.#started;
+    this.#started = undefined;
+    if (!reader) throw new InvalidArgumentError('the trace is a stream, which can be read once');
+    return reader;
+  }
+
+  async *[Symbol.asyncIterator]() {
+    const reader = await this.#begin();
+    const batch = new Batch();
+    const context = {
+      blocks: new LiveBlocks(),
+      hasStacks: this.description.stacks === true,
+      reader,
+    };
+    try {
+      for (;;) {
+        const block = await reader.next();
+        if (block.type === BLOCK_TYPES.events) {
+          let fault;
+          try {
+            decode(block, batch, context);
+          } catch (error) {
+            fault = error;
+          }
+          if (batch.length) yield batch;
+          if (fault) throw fault;
+        } else if (block.type === BLOCK_TYPES.stack) {
+          const id = viewOf(block.content).getUint32(0, true);
+          this.stacks.set(id, parseStack(decoder.decode(block.content.subarray(4))));
+        } else if (block.type === BLOCK_TYPES.end) {
+          this.end = parseJson(reader, block);
+          await reader.finish();
+          return;
+        } else reader.fail(`has a block of an unknown type, ${block.type},`, block.offset);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+/** Begins to read; answers the reader and the description. */
+async function start(chunks) {
+  const reader = new BlockReader(chunks);
+  try {
+    await reader.begin();
+    const block = await reader.next();
+    if (block.type !== BLOCK_TYPES.description)
+      reader.fail('does not begin with its description', block.offset);
+    return { reader, description: parseJson(reader, block) };
+  } catch (error) {
+    await reader.close();
+    throw error;
+  }
+}
+
+export async function readTrace(source) {
+  const reopen = await reopenable(source);
+  const { reader, description } = await start(reopen ? reopen() : onceReadable(source));
+  if (reopen) await reader.close();
+  return new Trace(description, reopen, reopen ? undefined : reader);
+}
