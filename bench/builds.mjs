@@ -65,12 +65,15 @@ function fileDigest(file) {
   return digests.get(file);
 }
 
-/** What an allocator of ours is made of: all of lib/ and the port. Emscripten's are in its version. */
+/**
+ * What an allocator of ours is made of: all of lib/, the port and its recorder. Emscripten's are in its version.
+ */
 function allocatorDigest(subject) {
-  if (!VARIANTS.some(({ name }) => name === subject)) return '';
+  if (!VARIANTS.some(({ name }) => name === subject.split(':')[0])) return '';
   const lib = path.join(PROJECT, 'lib');
   const files = readdirSync(lib).map((file) => path.join(lib, file));
-  return digest([...files, PORT].map(fileDigest));
+  const recorder = path.join(path.dirname(PORT), 'trace.js');
+  return digest([...files, PORT, recorder].map(fileDigest));
 }
 
 // ---- a few jobs at a time ----
@@ -160,7 +163,8 @@ async function leastMemory(args) {
  *
  * @param {{ name: string, units: object[], flags?: string[], link?: string[] }} program `flags` are
  *   those of the compiler that all its units need
- * @param {string} subject an allocator, `floor:KIND`, or 'count', which counts what is requested
+ * @param {string} subject an allocator, of ours also with options of the port, as in `bins:trace=1`;
+ *   `floor:KIND`; or 'count', which counts what is requested
  * @param {'time' | 'memory' | 'threads' | 'worst'} kind what is to be measured
  * @param {string[]} [flags] more flags for the linker
  * @returns {Promise<string>} the module, made for `import`

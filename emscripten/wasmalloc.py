@@ -2,7 +2,7 @@
 #
 # Links an allocator of wasmalloc in place of Emscripten's own malloc. Give the same flag when
 # compiling if the program includes <wasmalloc.h>. `--use-port=path/to/wasmalloc.py:help` lists the
-# allocators.
+# allocators and the other options; several options are separated by colons.
 
 import hashlib
 import json
@@ -30,12 +30,15 @@ with open(os.path.join(source_folder, 'builds.json'), encoding='utf-8') as table
 OPTIONS = {
   'allocator': 'one of ' + ', '.join(allocators) + ' (default: wasmalloc)',
   **{name: f'1: {row["idea"]}' for name, row in builds.items()},
+  'trace': '1 records every call of malloc and the others into a file, `stacks` with call stacks '
+           '(default: 0)',
 }
 
 # What the options say; handle_options changes it.
 opts = {
   'allocator': 'wasmalloc',
   'build': None,
+  'trace': '0',
 }
 
 # How the library is optimized, whatever the program's own sources are: the part of its name, and the
@@ -48,6 +51,10 @@ optimization = {
 # The two sources of every variant (docs/architecture.md). Two object files, so that a program with
 # a malloc of its own that needs sbrk() gets sbrk() alone.
 SOURCES = ['c_interface.c', 'memory_wasm.c']
+
+# The recorder: one more source, around c_interface.c, and a library of JavaScript.
+TRACE_SOURCE = 'trace.c'
+TRACE_LIBRARY = os.path.join(port_folder, 'trace.js')
 
 
 def check_version():
@@ -75,6 +82,9 @@ def handle_options(options, error_handler):
       opts['build'] = build
       if name != 'wasmalloc':
         error_handler(f'{build}=1 is a build of wasmalloc: drop allocator={name}')
+  opts['trace'] = options.get('trace', opts['trace'])
+  if opts['trace'] not in ('0', '1', 'stacks'):
+    error_handler(f'trace is 0, 1 or stacks, not `{opts["trace"]}`')
 
 
 def linker_setup(ports, settings):
@@ -90,6 +100,8 @@ def linker_setup(ports, settings):
         f'-fsanitize={flag} brings an allocator of its own and cannot work with wasmalloc: drop '
         '--use-port=…/wasmalloc.py from this build')
   settings.MALLOC = 'none'
+  if opts['trace'] != '0':
+    set_up_trace(settings)
   # Small for a program that is linked with -Oz, fast for all others.
   if settings.SHRINK_LEVEL >= 2:
     optimization.update(name='-oz', flag='-Oz')
@@ -98,6 +110,25 @@ def linker_setup(ports, settings):
 def allocator():
   """The row of allocators.json or builds.json."""
   return builds[opts['build']] if opts['build'] else allocators[opts['allocator']]
+
+
+def set_up_trace(settings):
+  if settings.STANDALONE_WASM:
+    utils.exit_with_error(
+      'trace=1 needs JavaScript, which writes the trace: drop -sSTANDALONE_WASM from this build')
+  settings.JS_LIBRARIES += [TRACE_LIBRARY]
+  if opts['trace'] == 'stacks':
+    settings.EMIT_NAME_SECTION = 1  # else the functions in the stacks have numbers
+
+
+def trace_flags():
+  """The part of the library's name for the recorder, the sources, and the compiler flags."""
+  if opts['trace'] == '0':
+    return '', SOURCES, []
+  flags = ['-DWASMALLOC_WRAPPED', f'-DWASMALLOC_NAME="{allocator()["name"]}"']
+  if opts['trace'] == '1':
+    return '-trace', [*SOURCES, TRACE_SOURCE], flags
+  return '-stacks', [*SOURCES, TRACE_SOURCE], [*flags, '-DWASMALLOC_TRACE_STACKS']
 
 
 def threads(settings):
@@ -128,13 +159,16 @@ def get_lib_name(settings):
   # The rest of what makes a difference is in the name, the sources too: an edited or upgraded
   # wasmalloc is never taken from an old cache.
   kind, _ = threads(settings)
-  return f'libwasmalloc-{allocator()["name"]}{kind}{optimization["name"]}-{source_hash()}.a'
+  trace, _, _ = trace_flags()
+  kind += trace + optimization['name']
+  return f'libwasmalloc-{allocator()["name"]}{kind}-{source_hash()}.a'
 
 
 def get(ports, settings, shared):
   name = get_lib_name(settings)
   _, flags = threads(settings)
-  flags = flags + [
+  _, sources, flags_of_trace = trace_flags()
+  flags = flags + flags_of_trace + [
     optimization['flag'],  # comes after build_port's own -O2
     '-std=c11', '-DNDEBUG',
     # build_port compiles with -Werror, but what a newer compiler has to say is no reason to fail in
@@ -152,7 +186,7 @@ def get(ports, settings, shared):
   def create(final):
     # Each variant is built in a folder of its own: older versions do not see to that themselves.
     build_name = os.path.join('wasmalloc', name.replace('.a', ''))
-    ports.build_port(os.path.normpath(source_folder), final, build_name, srcs=SOURCES, flags=flags)
+    ports.build_port(os.path.normpath(source_folder), final, build_name, srcs=sources, flags=flags)
 
   if config.FROZEN_CACHE and not os.path.exists(shared.cache.get_lib_name(name, absolute=True)):
     utils.exit_with_error(

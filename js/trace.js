@@ -29,18 +29,21 @@ const EVENTS_HEADER = 24;
 /** The most bytes of content that a block may have. */
 const LARGEST_CONTENT = 1 << 20;
 
-/** The checksum of RFC 1950, of some bytes that follow others, whose checksum is `before`. */
-export function adler32(bytes, before = 1) {
-  let a = before & 0xffff;
-  let b = before >>> 16;
-  for (let start = 0; start < bytes.length;) {
-    // As many as b can take before it has to be reduced.
-    const end = Math.min(start + 3800, bytes.length);
-    for (; start < end; ++start) b += a += bytes[start];
-    a %= 65521;
-    b %= 65521;
-  }
-  return ((b << 16) | a) >>> 0;
+/** Of a block: of the four words before the checksum, and of its content, padded with zeroes. */
+export function checksum(header, content) {
+  let sum = 0;
+  const add = (word) => {
+    sum = Math.imul(sum ^ word, 0x01000193);
+    sum ^= sum >>> 15;
+  };
+  for (const word of header) add(word);
+  const view = viewOf(content);
+  const whole = content.length & ~3;
+  for (let at = 0; at < whole; at += 4) add(view.getInt32(at, true));
+  let rest = 0;
+  for (let at = whole; at < content.length; ++at) rest |= content[at] << (8 * (at - whole));
+  if (whole < content.length) add(rest);
+  return sum >>> 0;
 }
 
 // ---- where the bytes come from ----
@@ -180,15 +183,12 @@ class BlockReader {
     const header = await this.#bytes.take(BLOCK_HEADER);
     if (header.length < BLOCK_HEADER) this.#cutOff(offset);
     const fields = viewOf(header);
-    const [mark, type, number, length, checksum] = [0, 4, 8, 12, 16].map((at) =>
-      fields.getUint32(at, true),
-    );
+    const words = [0, 4, 8, 12, 16].map((at) => fields.getUint32(at, true));
+    const [mark, type, number, length, sum] = words;
     if (mark !== BLOCK_MARK || length > LARGEST_CONTENT) this.fail('is damaged', offset);
-    // Before the content, which may follow in the same piece of memory.
-    const ofHeader = adler32(header.subarray(0, 16));
     const content = await this.#bytes.take(length);
     if (content.length < length) this.#cutOff(offset);
-    if (adler32(content, ofHeader) !== checksum) this.fail('is damaged', offset);
+    if (checksum(words.slice(0, 4), content) !== sum) this.fail('is damaged', offset);
     if (number !== this.#number) this.fail(`lacks a block, number ${this.#number},`, offset);
     ++this.#number;
     return { type, offset, content };

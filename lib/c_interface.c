@@ -12,7 +12,8 @@
  *
  * In Emscripten each function has a strong name, emscripten_builtin_malloc and so on, and the usual
  * one as a weak alias: a program may define a malloc of its own around the strong one. On the
- * development machine the names are wasmalloc_malloc and so on.
+ * development machine the names are wasmalloc_malloc and so on, and so they are with
+ * WASMALLOC_WRAPPED, for a file that publishes functions around them (trace.c).
  */
 #define _GNU_SOURCE
 #include WASMALLOC_ALLOCATOR
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef __EMSCRIPTEN__
+#if defined(__EMSCRIPTEN__) && !defined(WASMALLOC_WRAPPED)
 #define FUNCTION(name) emscripten_builtin_##name
 #define PUBLISH_AS(alias_name, name)                                                               \
   extern __typeof__(FUNCTION(name)) alias_name                                                     \

@@ -1,7 +1,7 @@
 // Writes traces as docs/trace-format.md says, for tests that know what must come out of them.
 // Usage: writeTrace([{ kind: 'malloc', size: 10, address: 1024 }, …])
 import { BLOCK_MARK, BLOCK_TYPES, EVENT_KINDS, SIGNATURE } from '../../js/trace.js';
-import { TRACE_VERSION, adler32 } from '../../js/trace.js';
+import { TRACE_VERSION, checksum } from '../../js/trace.js';
 
 const DESCRIPTION = {
   allocator: 'bins',
@@ -61,11 +61,10 @@ function encode(event, last, hasStacks) {
 export function fileBlock(type, blockNumber, content) {
   const bytes = new Uint8Array(20 + content.length);
   const view = new DataView(bytes.buffer);
-  [BLOCK_MARK, type, blockNumber, content.length].forEach((field, i) =>
-    view.setUint32(4 * i, field, true),
-  );
+  const header = [BLOCK_MARK, type, blockNumber, content.length];
+  header.push(checksum(header, Uint8Array.from(content)));
+  header.forEach((field, i) => view.setUint32(4 * i, field, true));
   bytes.set(content, 20);
-  view.setUint32(16, adler32(content, adler32(bytes.subarray(0, 16))), true);
   return bytes;
 }
 
