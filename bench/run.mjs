@@ -12,7 +12,7 @@ import { barTable } from './bars.mjs';
 import { ALL_SUBJECTS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
-import { progressBar } from './progress.mjs';
+import { progressBar } from '../js/progress.js';
 import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { fiveTable } from './five.mjs';

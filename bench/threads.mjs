@@ -10,7 +10,7 @@ import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
 import { SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { measureSizes, measureThreadMemory, measureTimes, moduleFor, prepare } from './measure.mjs';
-import { progressBar } from './progress.mjs';
+import { progressBar } from '../js/progress.js';
 import { REFERENCE } from './report.mjs';
 import { UsageError, names, positive, step, versions, writeResults } from './run.mjs';
 import { threadReport, variantName } from './threads-report.mjs';

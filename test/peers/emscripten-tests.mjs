@@ -12,7 +12,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
-import { progressBar } from '../../bench/progress.mjs';
+import { progressBar } from '../../js/progress.js';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { ALLOCATORS, allocatorFlag, emcc, run } from '../../scripts/run.mjs';
 import { findNode24 } from '../support/emcc.js';

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
-import { progressBar } from '../../bench/progress.mjs';
+import { progressBar } from '../../js/progress.js';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { ALLOCATORS, PEERS, allocatorFlag, emcc } from '../../scripts/run.mjs';
 import { choose } from '../support/choose.js';

@@ -1,5 +1,5 @@
 // Shows how far a long job is.
-// Usage: import { progressBar } from './progress.mjs';
+// Usage: import { progressBar } from './progress.js';
 
 /** Without a terminal, a line this often, in milliseconds. */
 const PAUSE = 30_000;
