@@ -8,7 +8,7 @@ export default [
   // What a browser knows too, and nothing of Node.
   {
     files: ['js/**'],
-    ignores: ['js/cli.js'],
+    ignores: ['js/cli.js', 'js/progress.js', 'js/commands/**'],
     languageOptions: { globals: globals['shared-node-browser'] },
   },
   {

@@ -494,3 +494,147 @@ export function readTrace(
     | Iterable<Uint8Array>
     | AsyncIterable<Uint8Array>,
 ): Promise<Trace>;
+
+// ---- replaying ----
+
+/** The allocators that a trace can be replayed on: the five of this package, then Emscripten's own three. */
+export const replayAllocators: readonly string[];
+
+/** What a trace asks of an allocator, compiled; about 8 bytes an event. */
+export interface ReplayProgram {
+  /** Events of the trace, and how many of them are replayed. */
+  readonly events: number;
+  readonly calls: number;
+  /** Calls that had failed in the program, and frees of blocks that the trace does not know: left out. */
+  readonly failed: number;
+  readonly unknown: number;
+  /** How many threads made the calls; one replays them all, in the order of the file. */
+  readonly threads: number;
+  /** The greatest number of a block. */
+  readonly blocks: number;
+  /** The largest that the program's own heap was, in bytes. */
+  readonly recordedHeap: number;
+  readonly description: Trace['description'];
+  /** If the trace is cut off or damaged, the error; what stands before is here. */
+  readonly fault?: TraceError;
+  /** Pieces for {@link ReplayInstance.run}, in this order. */
+  readonly pieces: readonly Uint32Array[];
+}
+
+/**
+ * Reads a whole trace into memory, in the form that is replayed.
+ *
+ * @throws as {@link readTrace}, but of a damaged trace only if not a single event can be read
+ */
+export function compileTrace(source: Parameters<typeof readTrace>[0]): Promise<ReplayProgram>;
+
+/** An allocator at work on a trace. */
+export interface ReplayInstance {
+  /** The module's functions (js/replay.c): `replay_blocks()` is the table of addresses and sizes by block number. */
+  readonly exports: Record<string, (...args: number[]) => number>;
+  readonly memory: Memory;
+  /** The address where the heap begins. */
+  readonly heapBase: number;
+  /**
+   * Replays a piece. `measured`: whether the peaks are kept up to date, which takes a little time. Sizes are in
+   * bytes, the time in milliseconds; a fault that is not 0 ends the replay.
+   */
+  run(
+    piece: Uint32Array,
+    measured: boolean,
+  ): {
+    time: number;
+    live: number;
+    peakLive: number;
+    heapThen: number;
+    peakHeap: number;
+    failed: number;
+    fault: number;
+    instruction: number;
+    position: number;
+  };
+}
+
+/**
+ * Makes an instance for one replay.
+ *
+ * @param name one of {@link replayAllocators}, or of `modules`
+ * @param program the instance has room for its blocks
+ * @param modules others, by name, which are linked as scripts/build.mjs does it
+ * @throws {@link UnknownAllocatorError} {@link LoadError}
+ */
+export function startReplay(
+  name: string,
+  program: ReplayProgram,
+  modules?: Record<string, Module>,
+): Promise<ReplayInstance>;
+
+/** How {@link replay} works. All are optional. */
+export interface ReplayOptions {
+  /** How often each allocator is timed, after a first pass that is not. Default: 7. */
+  rounds?: number;
+  /** Seconds that each allocator gets altogether. Default: 60. */
+  limit?: number;
+  /** Names, from {@link replayAllocators} and `modules`. Default: all that are in the package. */
+  allocators?: readonly string[];
+  /** As for {@link startReplay}. */
+  modules?: Record<string, Module>;
+  /** Is told how far it is, from 0 to 1, and at what. */
+  onProgress?: (fraction: number, what?: string) => void;
+}
+
+/** What one allocator has made of the trace. Sizes are in bytes. */
+export interface ReplayResult {
+  name: string;
+  /**
+   * Milliseconds: the median of the rounds, and their spread, from the lower quartile to the upper one as a part of
+   * the median; null if the trace could not be replayed to its end.
+   */
+  time: { median: number; spread: number; rounds: number[] } | null;
+  /** The median against that of dlmalloc; null without it. */
+  ratio: number | null;
+  /** The most that the allocator took of linear memory, also in pages of 64 KiB. */
+  peakHeap: number;
+  peakPages: number;
+  /** The most that was asked for and not given back. */
+  peakLive: number;
+  /** What of the heap was not asked for at that moment: 1 - live / heap. */
+  fragmentation: number;
+  /** What the allocator adds to a module; null for one that is not in the package. */
+  code: number | null;
+  /** So many calls got no memory. */
+  failed: number;
+  /** What the allocator has done wrong, and in which call (from 1 on); null if nothing. */
+  fault: { call: number; kind: TraceEventKind; what: string } | null;
+  /** Whether it did not come to the end in its time. */
+  tooSlow: boolean;
+}
+
+/**
+ * Replays a trace on several allocators and compares them. Every block is marked, and the marks are looked at when it is
+ * resized or given back.
+ *
+ * @returns what is known of the trace; the results, in the order of `allocators`; and which to take, the best first
+ *   with those that cannot be told from it, or null if there is none
+ * @throws as {@link compileTrace}; {@link InvalidArgumentError} and {@link UnknownAllocatorError} for the options
+ */
+export function replay(
+  source: Parameters<typeof readTrace>[0],
+  options?: ReplayOptions,
+): Promise<{
+  trace: {
+    events: number;
+    calls: number;
+    failed: number;
+    unknown: number;
+    threads: number;
+    recordedHeap: number;
+    allocator: string;
+    program: string;
+    /** What is wrong with the file, if something is. */
+    fault: string | null;
+  };
+  rounds: number;
+  allocators: ReplayResult[];
+  advice: Record<'speed' | 'memory' | 'size', string[]> | null;
+}>;

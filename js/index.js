@@ -7,6 +7,7 @@ import { Heap } from './heap.js';
 import { loadModule } from './load.js';
 
 export * from './errors.js';
+export { compileTrace, replay, replayAllocators, startReplay } from './replay.js';
 export { readTrace } from './trace.js';
 export { allocators };
 

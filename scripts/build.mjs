@@ -1,13 +1,17 @@
 #!/usr/bin/env node
-// Builds dist/: the modules for JavaScript, two of each allocator, and the list of allocators.
+// Builds dist/: the modules for JavaScript, two of each allocator, the modules that replay traces, and
+// the lists of both.
 // Usage: node scripts/build.mjs [--force] [--quiet]
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { statSync, utimesSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PROJECT, binaryenTool, ensureEmscripten, llvmTool } from './emscripten.mjs';
+import { PEERS, PORT, allocatorFlag, emcc } from './run.mjs';
 
 const LIB = path.join(PROJECT, 'lib');
 const DIST = path.join(PROJECT, 'dist');
@@ -18,7 +22,10 @@ const HELP = `Usage: npm run build [-- --force] [-- --quiet]
 Builds, for each allocator of lib/allocators.json,
   dist/NAME.wasm            exports its memory, imports nothing
   dist/NAME.imported.wasm   imports env.memory, otherwise the same
-and dist/allocators.js with its types. Does nothing when they are newer than the sources.
+and, for these and for Emscripten's own allocators,
+  dist/replay-NAME.wasm     replays a trace; no compiler is needed for that
+and dist/allocators.js with its types, dist/replay-modules.js, dist/replay-licences.txt. Does nothing
+when they are newer than the sources.
 
   --force  build even so
   --quiet  print nothing unless something is wrong
@@ -48,6 +55,28 @@ const BUILDS = [
   { suffix: '.imported', link: ['--import-memory', '--global-base=65536'] },
 ];
 
+/** The driver of the modules that replay traces, and the notices for those of Emscripten's allocators. */
+const REPLAY = path.join(PROJECT, 'js', 'replay.c');
+const LICENCES = path.join(PROJECT, 'scripts', 'replay-licences.txt');
+
+export const REPLAY_COMPILE = ['-c', '-O2', '-Wall', '-Wextra', '-fno-builtin'];
+// Memory begins small and grows by what is asked for: so it tells what is needed.
+export const REPLAY_LINK = [
+  ...['-O2', '--no-entry', '-sSTANDALONE_WASM', '-sSTACK_SIZE=65536', '-sINITIAL_HEAP=0'],
+  ...['-sALLOW_MEMORY_GROWTH', '-sMAXIMUM_MEMORY=4GB', '-sABORTING_MALLOC=0'],
+];
+
+/** A malloc that has nothing, which the compiler must not know: what the driver is without an allocator. */
+const NO_MALLOC = `#include <stddef.h>
+static void *volatile nothing;
+void *malloc(size_t size) { return nothing; }
+void *calloc(size_t count, size_t size) { return nothing; }
+void *realloc(void *block, size_t size) { return nothing; }
+void *memalign(size_t alignment, size_t size) { return nothing; }
+void *sbrk(ptrdiff_t increment) { return nothing; }
+void free(void *block) { nothing = block; }
+`;
+
 /** The rows of lib/allocators.json. */
 export function readAllocators() {
   return JSON.parse(readFileSync(path.join(LIB, 'allocators.json'), 'utf8'));
@@ -58,13 +87,20 @@ export function outputs() {
   const modules = readAllocators().flatMap(({ name }) =>
     BUILDS.map(({ suffix }) => `${name}${suffix}.wasm`),
   );
-  return [...modules, 'allocators.js', 'allocators.d.ts'].map((file) => path.join(DIST, file));
+  const replay = [...readAllocators().map(({ name }) => name), ...PEERS].map(replayModule);
+  const others = ['allocators.js', 'allocators.d.ts', 'replay-modules.js', 'replay-licences.txt'];
+  return [...modules, ...replay, ...others].map((file) => path.join(DIST, file));
+}
+
+function replayModule(name) {
+  return `replay-${name}.wasm`;
 }
 
 function isFresh() {
   const time = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = readdirSync(LIB).map((file) => path.join(LIB, file));
-  const newestSource = Math.max(...[...sources, import.meta.filename].map(time));
+  sources.push(import.meta.filename, PORT, REPLAY, LICENCES);
+  const newestSource = Math.max(...sources.map(time));
   return Math.min(...outputs().map(time)) > newestSource;
 }
 
@@ -85,6 +121,39 @@ export type AllocatorName = ${names.join(' | ')};
 export declare const allocators: readonly { readonly name: AllocatorName; readonly idea: string }[];
 `,
   );
+}
+
+/** Links the modules that replay traces, as many at a time as there are processors, and lists them. */
+async function buildReplay(folder, publish, log) {
+  const inFolder = { cwd: folder };
+  await emcc([...REPLAY_COMPILE, REPLAY, '-o', 'replay.o'], inFolder);
+  writeFileSync(path.join(folder, 'none.c'), NO_MALLOC);
+  const names = [...readAllocators().map(({ name }) => name), ...PEERS];
+  const sizes = {};
+  const waiting = ['none', ...names];
+  const linkNext = async () => {
+    for (let name; (name = waiting.shift());) {
+      const allocator = name === 'none' ? ['none.c', '-w', '-sMALLOC=none'] : [allocatorFlag(name)];
+      const output = replayModule(name);
+      await emcc([...REPLAY_LINK, 'replay.o', ...allocator, '-o', output], inFolder);
+      sizes[name] = statSync(path.join(folder, output)).size;
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, linkNext));
+  for (const name of names) {
+    publish(replayModule(name));
+    log(`  ${replayModule(name).padEnd(24)} ${String(sizes[name]).padStart(6)} bytes`);
+  }
+  const rows = names.map((name) => ({ name, code: sizes[name] - sizes.none }));
+  writeFileSync(
+    path.join(folder, 'replay-modules.js'),
+    `// Made by scripts/build.mjs: the modules that replay traces, and the bytes of code of each allocator.
+export const replayModules = ${JSON.stringify(rows, null, 2)};
+`,
+  );
+  copyFileSync(LICENCES, path.join(folder, 'replay-licences.txt'));
+  publish('replay-modules.js');
+  publish('replay-licences.txt');
 }
 
 /**
@@ -135,6 +204,7 @@ export async function build({ force = false, log = () => {} } = {}) {
         log(`  ${output.padEnd(24)} ${String(size).padStart(6)} bytes`);
       }
     }
+    await buildReplay(folder, publish, log);
     writeList(folder);
     publish('allocators.d.ts');
     publish('allocators.js');
@@ -152,6 +222,6 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     else await build({ force: values.force, log: values.quiet ? undefined : console.log });
   } catch (error) {
     console.error(`build: ${error.message}`);
-    process.exitCode = error.code?.startsWith('ERR_PARSE_ARGS') ? 2 : 1;
+    process.exitCode = String(error.code).startsWith('ERR_PARSE_ARGS') ? 2 : 1;
   }
 }

@@ -6,7 +6,7 @@ import { project } from './support.js';
 
 /** Serves the folders that the package consists of, and the test. */
 function fileOf(url) {
-  return /^\/(js|dist|test\/js)\/[\w.]+$/.test(url) ? path.join(project, url) : undefined;
+  return /^\/(js|dist|test\/js)\/[\w.-]+$/.test(url) ? path.join(project, url) : undefined;
 }
 
 describe('a browser', () => {

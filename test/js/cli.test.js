@@ -40,7 +40,7 @@ describe('npx wasmalloc', () => {
 
   it('--help explains every option', () => {
     const { stdout } = cli(['--help']);
-    for (const option of ['--port', '--cmake', '--list', '--version', '--help'])
+    for (const option of ['--port', '--cmake', '--list', '--version', '--help', 'replay FILE'])
       assert.ok(stdout.includes(option));
   });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { replayAllocators } from '../../js/index.js';
 import { emcc, temporaryFolder } from '../support/emcc.js';
 import { allocators, project, run } from './support.js';
 
@@ -64,6 +65,12 @@ describe('the package, installed from its tarball into an empty folder', functio
       'js/index.js',
       'lib/c_interface.c',
       'lib/memory_wasm.c',
+      'lib/trace.c',
+      'emscripten/trace.js',
+      'js/commands/replay.js',
+      'dist/replay-modules.js',
+      'dist/replay-licences.txt',
+      ...replayAllocators.map((name) => `dist/replay-${name}.wasm`),
       'package.json',
       ...allocators.flatMap(({ name, file }) => [
         `lib/${file}`,
@@ -109,5 +116,18 @@ describe('the package, installed from its tarball into an empty folder', functio
       await emcc(['app.c', '-O2', flag, '-o', 'app.cjs'], { cwd: folder });
       assert.equal(inFolder(process.execPath, 'app.cjs').stdout, 'works\n');
     }
+  });
+
+  it('records a trace of the C program, and replays it', async () => {
+    const port = inFolder('npx', '--offline', 'wasmalloc', '--port').stdout.trim();
+    writeFileSync(path.join(folder, 'app.c'), C_PROGRAM);
+    await emcc(['app.c', '-O0', `--use-port=${port}:trace=1`, '-o', 'app.cjs'], { cwd: folder });
+    inFolder(process.execPath, 'app.cjs');
+    const replaying = ['--offline', 'wasmalloc', 'replay', 'app.trace', '--rounds', '1', '--json'];
+    const { allocators: replayed } = JSON.parse(inFolder('npx', ...replaying).stdout);
+    assert.deepEqual(
+      replayed.map(({ name, fault }) => [name, fault]),
+      replayAllocators.map((name) => [name, null]),
+    );
   });
 });

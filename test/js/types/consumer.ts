@@ -8,8 +8,12 @@ import {
   UnknownAllocatorError,
   WasmallocError,
   allocators,
+  compileTrace,
   instantiate,
   readTrace,
+  replay,
+  replayAllocators,
+  startReplay,
 } from 'wasmalloc';
 import type {
   AllocatorName,
@@ -19,6 +23,7 @@ import type {
   HeapStatistics,
   InstantiateOptions,
   LiveView,
+  ReplayOptions,
   Trace,
   TraceBatch,
   TraceEvent,
@@ -123,3 +128,11 @@ try {
 } catch (error) {
   if (error instanceof TraceError) console.log(error.offset, error.events);
 }
+
+const choice: ReplayOptions = { rounds: 3, allocators: [replayAllocators[0] ?? 'bins'] };
+const compared = await replay('app.trace', choice);
+const best: string | undefined = compared.advice?.speed[0];
+const program = await compileTrace('app.trace');
+const instance = await startReplay(best ?? 'bins', program);
+for (const piece of program.pieces) console.log(instance.run(piece, true).peakHeap);
+console.log(compared.allocators.map(({ name, time, fault }) => [name, time?.median, fault?.what]));

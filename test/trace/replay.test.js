@@ -1,0 +1,270 @@
+// Replaying: real programs reach the peak that they had, and wrong allocators are found out.
+// Usage: npx mocha test/trace/replay.test.js [-g 'part of a name']
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { link as linkProgram } from '../../bench/builds.mjs';
+import { PROGRAMS } from '../../bench/workloads.mjs';
+import { compileTrace, replay, replayAllocators, startReplay } from '../../js/index.js';
+import { REPLAY_COMPILE, REPLAY_LINK } from '../../scripts/build.mjs';
+import { allocators, emcc, port, project, queued, run, temporaryFolder } from '../support/emcc.js';
+import { writeTrace } from '../support/trace.js';
+import { programs } from './support.js';
+
+const folder = temporaryFolder('wasmalloc-replay-');
+
+/** Records one of the benchmark's programs; its memory grows by what it needs, as in a replay. */
+async function recordProgram(name, allocator) {
+  const program = PROGRAMS.find((each) => each.name === name);
+  const module = await linkProgram(program, `${allocator}:trace=1`, 'memory');
+  const file = path.join(folder, `${name}.trace`);
+  const runner = path.join(project, 'bench', 'node-runner.mjs');
+  const job = JSON.stringify({ kind: 'memory', group: 'programs', name });
+  const env = { WASMALLOC_TRACE: file };
+  const { stdout } = await run(process.execPath, [runner, module, job], { env });
+  return { file, measured: JSON.parse(stdout) };
+}
+
+/** Events of blocks that come and go, some thousand of all kinds. */
+function someEvents() {
+  const live = [];
+  const events = [];
+  for (let i = 0; i < 3000; ++i) {
+    const address = 8192 + 256 * i;
+    const size = i % 200;
+    const kind = ['malloc', 'calloc', 'realloc', 'memalign', 'free'][i % 5];
+    if (kind === 'free') events.push({ kind, previous: live.splice((i * 7) % live.length, 1)[0] });
+    else {
+      const previous = kind === 'realloc' ? live.pop() : 0;
+      events.push({ kind, size, alignment: kind === 'memalign' ? 64 : 0, address, previous });
+      live.push(address);
+    }
+  }
+  return events;
+}
+
+describe('a trace that is replayed', function () {
+  this.timeout(1_200_000); // the first time SQLite and the others are compiled
+  const recordings = {};
+  before(() => {
+    for (const [name, allocator] of [
+      ['sqlite', 'wasmalloc'],
+      ['lua', 'bins'],
+      ['duktape', 'doubly'],
+    ])
+      recordings[name] = { allocator, recorded: recordProgram(name, allocator) };
+    for (const { recorded } of Object.values(recordings)) recorded.catch(() => {});
+  });
+
+  for (const name of ['sqlite', 'lua', 'duktape']) {
+    it(`of ${name}: reaches the peak that it had with its allocator, to within 1 %`, async () => {
+      const { allocator, recorded } = recordings[name];
+      const { file, measured } = await recorded;
+      const result = await replay(file, { rounds: 1, allocators: [allocator, 'dlmalloc'] });
+      const [own, other] = result.allocators;
+      assert.equal(result.trace.allocator, allocator);
+      assert.equal(result.trace.recordedHeap, measured.heap);
+      const difference = Math.abs(own.peakHeap / measured.heap - 1);
+      assert(difference <= 0.01, `${own.peakHeap} bytes, and ${measured.heap} in the program`);
+      for (const { fault, failed, peakLive, time, ratio } of [own, other]) {
+        assert.deepEqual([fault, failed], [null, 0]);
+        assert.equal(peakLive, own.peakLive);
+        assert(time.median > 0 && ratio > 0);
+      }
+      assert(own.fragmentation > 0 && own.fragmentation < 0.5);
+      const bytes = statSync(file).size / result.trace.events;
+      assert(result.trace.events > 1_000_000 && bytes <= 12, `${bytes} bytes an event`);
+    });
+  }
+
+  it('runs on all allocators, each of which finds room for the same blocks', async () => {
+    const options = { rounds: 2, onProgress: (fraction) => assert(fraction <= 1) };
+    const { allocators: results, advice } = await replay(writeTrace(someEvents()), options);
+    assert.deepEqual(
+      results.map(({ name }) => name),
+      replayAllocators,
+    );
+    assert.deepEqual(
+      replayAllocators.slice(0, allocators.length),
+      allocators.map(({ name }) => name),
+    );
+    const [first] = results;
+    for (const result of results) {
+      assert.deepEqual([result.fault, result.failed, result.tooSlow], [null, 0, false]);
+      assert.equal(result.peakLive, first.peakLive);
+      assert(result.peakHeap >= result.peakLive);
+      assert.equal(result.peakPages, Math.ceil(result.peakHeap / 65536));
+      assert.equal(result.time.rounds.length, 2);
+      assert(result.code > 500);
+    }
+    assert.equal(results.find(({ name }) => name === 'dlmalloc').ratio, 1);
+    assert.equal(advice.size[0], 'minimal');
+    for (const names of Object.values(advice)) assert(names.length > 0);
+  });
+
+  it('counts what a perfect allocator would need', async () => {
+    const trace = writeTrace([
+      { kind: 'malloc', size: 1000, address: 1024 },
+      { kind: 'malloc', size: 2000, address: 4096 },
+      { kind: 'realloc', size: 3000, previous: 1024, address: 8192 },
+      { kind: 'free', previous: 4096 },
+      { kind: 'malloc', size: 100, address: 1024 },
+      { kind: 'malloc', size: 2 ** 31, address: 0 },
+      { kind: 'free', previous: 424242 },
+    ]);
+    const program = await compileTrace(trace);
+    assert.deepEqual(
+      [program.events, program.calls, program.failed, program.unknown, program.blocks],
+      [7, 5, 1, 1, 2],
+    );
+    const instance = await startReplay('bins', program);
+    const state = program.pieces.map((piece) => instance.run(piece, true)).at(-1);
+    assert.deepEqual([state.live, state.peakLive, state.failed], [3100, 5000, 0]);
+    const table = instance.exports.replay_blocks();
+    const blocks = new Uint32Array(instance.memory.buffer, table, 2 * (program.blocks + 1));
+    assert.deepEqual([blocks[3], blocks[5]], [3000, 100]);
+    assert(blocks[2] >= instance.heapBase);
+  });
+
+  it('goes on when there is no memory, and says so', async () => {
+    const trace = writeTrace([
+      { kind: 'malloc', size: 2 ** 32 - 100, address: 1024 },
+      { kind: 'realloc', size: 50, previous: 1024, address: 1024 },
+      { kind: 'free', previous: 1024 },
+    ]);
+    const ours = allocators.map(({ name }) => name);
+    const { allocators: results, advice } = await replay(trace, { rounds: 1, allocators: ours });
+    for (const { failed, fault, peakLive } of results)
+      assert.deepEqual([failed, fault, peakLive], [1, null, 50]);
+    assert.equal(advice, null);
+  });
+
+  describe('on an allocator that is broken', () => {
+    const WRONG = {
+      OUTSIDE: /^its result lies outside the heap$/,
+      MISALIGNED: /^its result is not aligned/,
+      NOT_ZERO: /^the memory is not all zero$/,
+      LOST: /^realloc has lost what was in the block$/,
+      OVERWRITTEN: /has been overwritten$/,
+      FULL: undefined,
+    };
+    const built = {};
+    before(() => {
+      const driver = path.join(folder, 'driver.o');
+      const compiled = queued(() =>
+        emcc([...REPLAY_COMPILE, path.join(project, 'js', 'replay.c'), '-o', driver]),
+      );
+      for (const wrong of Object.keys(WRONG)) {
+        const output = path.join(folder, `${wrong}.wasm`);
+        const source = path.join(programs, 'broken.c');
+        const flags = ['-fno-builtin', `-DBROKEN=${wrong}`, `--use-port=${port}`];
+        built[wrong] = compiled
+          .then(() => queued(() => emcc([...REPLAY_LINK, driver, source, ...flags, '-o', output])))
+          .then(() => WebAssembly.compile(readFileSync(output)));
+        built[wrong].catch(() => {});
+      }
+    });
+
+    for (const [wrong, message] of Object.entries(WRONG)) {
+      it(`finds out: ${wrong.toLowerCase().replace('_', ' ')}`, async () => {
+        const modules = { broken: await built[wrong] };
+        const options = { rounds: 1, modules, allocators: ['broken', 'bins'] };
+        const { allocators: results } = await replay(writeTrace(someEvents()), options);
+        const [broken, sound] = results;
+        assert.equal(sound.fault, null);
+        if (!message) {
+          assert(broken.failed > 0);
+          assert.equal(broken.fault, null);
+          return;
+        }
+        assert.match(broken.fault.what, message);
+        assert.equal(broken.time, null);
+        const { call, kind } = broken.fault;
+        assert.equal(someEvents()[call - 1].kind, kind);
+      });
+    }
+  });
+});
+
+describe('npx wasmalloc replay', () => {
+  const file = path.join(folder, 'some.trace');
+  const bytes = writeTrace(someEvents(), { description: { program: 'some' }, perBlock: 500 });
+  writeFileSync(file, bytes);
+  const threaded = path.join(folder, 'threaded.trace');
+  writeFileSync(
+    threaded,
+    writeTrace(someEvents().map((event, i) => ({ ...event, thread: i % 3 }))),
+  );
+  const cut = path.join(folder, 'cut.trace');
+  writeFileSync(cut, bytes.subarray(0, bytes.length - 500));
+  const text = path.join(folder, 'text.trace');
+  writeFileSync(text, 'no trace\n');
+
+  function cli(...args) {
+    const all = [path.join(project, 'js', 'cli.js'), 'replay', ...args];
+    return spawnSync(process.execPath, all, { encoding: 'utf8' });
+  }
+
+  it('prints a table, and which to take', () => {
+    const { status, stdout, stderr } = cli(file, '--rounds', '2');
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^replay: done in 0:0\d\n$/);
+    assert.match(stdout, /^3,000 events of some, recorded with bins; 2 rounds\n/);
+    for (const name of replayAllocators)
+      assert.match(
+        stdout,
+        new RegExp(`^${name} +[\\d.]+ ± [\\d.]+ % +[\\d.]+ +[\\d,]+ \\(\\d+\\) `, 'm'),
+      );
+    for (const what of ['speed', 'memory', 'size'])
+      assert.match(stdout, new RegExp(`^For ${what}, take \\w+.*\\.$`, 'm'));
+  });
+
+  it('prints JSON, for some of them', () => {
+    const { stdout } = cli(file, '--json', '--rounds', '1', '--allocators', 'bins,dlmalloc');
+    const { trace, allocators: results, advice } = JSON.parse(stdout);
+    assert.equal(trace.events, 3000);
+    assert.deepEqual(
+      results.map(({ name }) => name),
+      ['bins', 'dlmalloc'],
+    );
+    assert.deepEqual(Object.keys(advice), ['speed', 'memory', 'size']);
+  });
+
+  it('says that one thread replays the calls of several', () => {
+    const { stdout } = cli(threaded, '--rounds', '1', '--allocators', 'bins');
+    assert.match(
+      stdout,
+      /^The trace has 3 threads: one replays the calls of all, in their order\.$/m,
+    );
+  });
+
+  it('replays what can be read of a trace that is cut off', () => {
+    const { status, stdout, stderr } = cli(cut, '--rounds', '1', '--allocators', 'bins');
+    assert.equal(status, 0);
+    assert.match(
+      stderr,
+      /cut\.trace: the trace is cut off.* at byte \d+; events before: 2500; they/,
+    );
+    assert.match(stdout, /^2,500 events/);
+  });
+
+  it('answers misuse with one line', () => {
+    const fails = (status, message, ...args) => {
+      const result = cli(...args);
+      assert.equal(result.status, status, result.stderr);
+      assert.equal(result.stdout, '');
+      assert.match(result.stderr, message);
+      assert.equal(result.stderr.split('\n').length, 2, result.stderr);
+    };
+    fails(2, /^wasmalloc: replay takes one trace, not 0; see npx wasmalloc replay --help$/m);
+    fails(2, /^wasmalloc: replay takes one trace, not 2; see/, file, cut);
+    fails(2, /^wasmalloc: Unknown option '--what'; see/, '--what');
+    fails(2, /^wasmalloc: --rounds takes a whole number, not many; see/, file, '--rounds', 'many');
+    fails(2, /^wasmalloc: rounds is 0: it must be an integer from 1 to/, file, '--rounds', '0');
+    fails(2, /^wasmalloc: there is no allocator "best" to replay/, file, '--allocators', 'best');
+    fails(1, /^wasmalloc: cannot read nowhere\.trace: ENOENT/, 'nowhere.trace');
+    fails(1, /^wasmalloc: .*text\.trace: this is no trace of wasmalloc/, text);
+    assert.match(cli('--help').stdout, /^Usage: npx wasmalloc replay FILE/);
+  });
+});
