@@ -78,7 +78,7 @@ function firstLines(text) {
  *   failed: string[] }>, stderr: string }>} the tests of each file; the strings in `skipped` and
  *   `failed` are 'name: reason'
  */
-export async function runSuite(program, before, args, { env, timeout = 120_000 } = {}) {
+export async function runSuite(program, before, args, { env, timeout = 600_000 } = {}) {
   const result = { files: {}, stderr: '' };
   let after = [];
   for (;;) {
