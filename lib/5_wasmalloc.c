@@ -1044,20 +1044,19 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
   if (size < RUN_HEADER || run->size > class_size(RUN_CLASSES - 1) ||
       (size_t)run->objects * run->size > size - RUN_HEADER)
     return false;
-  size_t mark = 0;
 #if CACHES
   const struct cache *cache = &first_cache;
   while (cache && cache != run->cache)
     cache = cache->next;
   if (!cache)
     return false;
-  mark = cache->mark;
+  size_t mark = cache->mark;
 #endif
   const struct block *object = (const struct block *)((const char *)run + RUN_HEADER - WORD);
   for (uint32_t number = 0; number < run->objects; ++number) {
     /* Not by object_run(): who knows where the head of a broken one leads. */
 #if !CACHES
-    mark = (size_t)((const char *)object - (const char *)run);
+    size_t mark = (size_t)((const char *)object - (const char *)run);
 #endif
     if (!is_object(object) || object->head >> MARK_SHIFT != mark ||
         object_number(object) != number || (object->head & OBJECT_SIZE) != run->size)

@@ -3,14 +3,12 @@
 // lib/ with each allocator.
 // Usage: node scripts/lint-c.mjs
 import { spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { PROJECT as root } from './emscripten.mjs';
+import { ALLOCATORS as allocators, BUILDS as builds } from './run.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const lib = (name) => path.join(root, 'lib', name);
-const allocators = JSON.parse(readFileSync(lib('allocators.json'), 'utf8'));
 
 const tools = ['clang-format', 'clang-tidy', 'cppcheck'];
 const missing = tools.filter((tool) => spawnSync(tool, ['--version']).error);
@@ -53,6 +51,11 @@ const jobs = [
   tidy('memory_host.c', 'memory_host.c', host),
   tidy('memory_wasm.c', 'memory_wasm.c', freestanding),
   { name: 'cppcheck: memory_host.c', command: ['cppcheck', ...checks, lib('memory_host.c')] },
+  ...builds.map(({ name, file, define }) =>
+    tidy(`c_interface.c with ${name}`, 'c_interface.c', [
+      ...[...host, `-DWASMALLOC_ALLOCATOR="${file}"`, `-D${define}`],
+    ]),
+  ),
   ...allocators.flatMap(({ name, file }) => {
     const define = `-DWASMALLOC_ALLOCATOR="${file}"`;
     const interfaces = [lib('c_interface.c'), lib('word_interface.c')];
