@@ -8,11 +8,11 @@ export default [
   // What a browser knows too, and nothing of Node.
   {
     files: ['js/**'],
-    ignores: ['js/cli.js', 'js/progress.js', 'js/commands/**'],
+    ignores: ['js/cli.js', 'js/progress.js', 'js/commands/**', 'js/report/**'],
     languageOptions: { globals: globals['shared-node-browser'] },
   },
   {
-    files: ['site/**/*.js', 'test/site/browser.test.js'],
+    files: ['report/**', 'site/**/*.js', 'test/{report/page,site/browser}.test.js'],
     languageOptions: { globals: globals.browser },
   },
   { files: ['test/**/*.js'], languageOptions: { globals: globals.mocha } },

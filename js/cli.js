@@ -18,12 +18,16 @@ const HELP = `Usage: npx wasmalloc OPTION
   --help     prints this text
 
   replay FILE    compares allocators on a trace that a program has recorded
+  report FILE    makes a page from a trace: who holds the memory, and where
+  map FILE       makes a picture of the heap from a trace
 
 What a command takes: npx wasmalloc COMMAND --help`;
 
 /** Each has a file that exports run(args). */
 const COMMANDS = {
   replay: () => import('./commands/replay.js'),
+  report: () => import('./commands/report.js'),
+  map: () => import('./commands/map.js'),
 };
 
 const place = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));

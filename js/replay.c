@@ -208,6 +208,11 @@ const struct block *EXPORT(replay_blocks)(void) {
   return blocks;
 }
 
+/* How many bytes the allocator has given to block `number`, which there must be: at least what was asked for. */
+size_t EXPORT(replay_usable_size)(uint32_t number) {
+  return malloc_usable_size(blocks[number].address);
+}
+
 /* Where the heap begins, and how large it is. */
 uintptr_t EXPORT(replay_heap_base)(void) {
   return heap_base;

@@ -170,12 +170,14 @@ function faultOf({ fault, instruction, position }, pieces, number) {
   let calls = 0;
   pieces.slice(0, number + 1).forEach((piece, i) => {
     const end = i === number ? position : piece.length;
-    for (let at = 0; at < end; ++calls) at += lengthOf(piece[at] & 7);
+    for (let at = 0; at < end; ++calls) at += instructionWords(piece[at]);
   });
   return { call: calls + 1, kind, what: FAULTS[fault] };
 }
 
-function lengthOf(kind) {
+/** How many words an instruction has, from its first one. */
+export function instructionWords(first) {
+  const kind = first & 7;
   if (kind === FREE) return 1;
   return kind === MEMALIGN ? 3 : 2;
 }

@@ -11,6 +11,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PROJECT, binaryenTool, ensureEmscripten, llvmTool } from './emscripten.mjs';
+import { buildReportPage, reportSources } from './report-page.mjs';
 import { PEERS, PORT, allocatorFlag, emcc } from './run.mjs';
 
 const LIB = path.join(PROJECT, 'lib');
@@ -22,9 +23,10 @@ const HELP = `Usage: npm run build [-- --force] [-- --quiet]
 Builds, for each allocator of lib/allocators.json,
   dist/NAME.wasm            exports its memory, imports nothing
   dist/NAME.imported.wasm   imports env.memory, otherwise the same
-and, for these and for Emscripten's own allocators,
+for these and for Emscripten's own allocators,
   dist/replay-NAME.wasm     replays a trace; no compiler is needed for that
-and dist/allocators.js with its types, dist/replay-modules.js, dist/replay-licences.txt. Does nothing
+and dist/report.html, the page of npx wasmalloc report without its data,
+dist/allocators.js with its types, dist/replay-modules.js, dist/replay-licences.txt. Does nothing
 when they are newer than the sources.
 
   --force  build even so
@@ -75,6 +77,7 @@ void *realloc(void *block, size_t size) { return nothing; }
 void *memalign(size_t alignment, size_t size) { return nothing; }
 void *sbrk(ptrdiff_t increment) { return nothing; }
 void free(void *block) { nothing = block; }
+size_t malloc_usable_size(void *block) { nothing = block; return 0; }
 `;
 
 /** The rows of lib/allocators.json. */
@@ -88,7 +91,10 @@ export function outputs() {
     BUILDS.map(({ suffix }) => `${name}${suffix}.wasm`),
   );
   const replay = [...readAllocators().map(({ name }) => name), ...PEERS].map(replayModule);
-  const others = ['allocators.js', 'allocators.d.ts', 'replay-modules.js', 'replay-licences.txt'];
+  const others = [
+    ...['allocators.js', 'allocators.d.ts', 'replay-modules.js', 'replay-licences.txt'],
+    'report.html',
+  ];
   return [...modules, ...replay, ...others].map((file) => path.join(DIST, file));
 }
 
@@ -100,6 +106,7 @@ function isFresh() {
   const time = (file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const sources = readdirSync(LIB).map((file) => path.join(LIB, file));
   sources.push(import.meta.filename, PORT, REPLAY, LICENCES);
+  sources.push(...reportSources());
   const newestSource = Math.max(...sources.map(time));
   return Math.min(...outputs().map(time)) > newestSource;
 }
@@ -205,6 +212,10 @@ export async function build({ force = false, log = () => {} } = {}) {
       }
     }
     await buildReplay(folder, publish, log);
+    writeFileSync(scratch('report.html'), await buildReportPage());
+    publish('report.html');
+    const { size } = statSync(path.join(DIST, 'report.html'));
+    log(`  ${'report.html'.padEnd(24)} ${String(size).padStart(6)} bytes`);
     writeList(folder);
     publish('allocators.d.ts');
     publish('allocators.js');
