@@ -40,7 +40,15 @@ describe('npx wasmalloc', () => {
 
   it('--help explains every option', () => {
     const { stdout } = cli(['--help']);
-    for (const option of ['--port', '--cmake', '--list', '--version', '--help', 'replay FILE'])
+    for (const option of [
+      '--port',
+      '--cmake',
+      '--list',
+      '--version',
+      '--help',
+      'replay FILE',
+      'report FILE',
+    ])
       assert.ok(stdout.includes(option));
   });
 

@@ -69,6 +69,7 @@ describe('the package, installed from its tarball into an empty folder', functio
       'emscripten/trace.js',
       'js/commands/replay.js',
       'dist/replay-modules.js',
+      'dist/report.html',
       'dist/replay-licences.txt',
       ...replayAllocators.map((name) => `dist/replay-${name}.wasm`),
       'package.json',
