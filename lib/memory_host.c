@@ -73,7 +73,7 @@ static bool grow(size_t needed) {
 }
 
 /* What is above the break is no longer anybody's. */
-static void give_back(char *start, size_t bytes) {
+static void give_back(const char *start, size_t bytes) {
   CLEAR_ABOVE_BREAK(start, bytes);
   ASAN_POISON_MEMORY_REGION(start, bytes);
 }
