@@ -9,7 +9,7 @@ import json
 import os
 
 from tools import config, utils
-from tools.settings import user_settings
+from tools.settings import settings as global_settings, user_settings
 
 TAG = '0.1.0'
 
@@ -85,6 +85,10 @@ def handle_options(options, error_handler):
   opts['trace'] = options.get('trace', opts['trace'])
   if opts['trace'] not in ('0', '1', 'stacks'):
     error_handler(f'trace is 0, 1 or stacks, not `{opts["trace"]}`')
+  # The leak report comes when the program exits, so it has to. Here, because linker_setup comes too late
+  # for this; the program's own wish, if it has one, is applied after this.
+  if opts['build'] == 'debug':
+    global_settings.EXIT_RUNTIME = 1
 
 
 def linker_setup(ports, settings):
@@ -102,6 +106,14 @@ def linker_setup(ports, settings):
   settings.MALLOC = 'none'
   if opts['trace'] != '0':
     set_up_trace(settings)
+  if opts['build'] == 'debug':
+    # Functions keep their names, for the call stacks.
+    settings.EMIT_NAME_SECTION = 1
+    # As Emscripten's sanitizers have it: the program loads its source map, for files and lines. (What
+    # Emscripten's minimal runtime has for that does not run.)
+    if settings.GENERATE_SOURCE_MAP and not settings.MINIMAL_RUNTIME:
+      settings.LOAD_SOURCE_MAP = 1
+      settings.DEFAULT_LIBRARY_FUNCS_TO_INCLUDE += ['$addRunDependency', '$removeRunDependency']
   # Small for a program that is linked with -Oz, fast for all others.
   if settings.SHRINK_LEVEL >= 2:
     optimization.update(name='-oz', flag='-Oz')

@@ -91,6 +91,15 @@ static struct {
 
 /* ---- faults ---- */
 
+/* A line on stderr. Allocates nothing. */
+SOMETIMES_UNUSED RARE static void say(const char *text) {
+#ifdef __EMSCRIPTEN__
+  _emscripten_err(text);
+#else
+  fprintf(stderr, "%s\n", text);
+#endif
+}
+
 /* Tells what is wrong, and where. Ends the program, while it holds the lock. */
 RARE _Noreturn static void stop(const char *fault, const void *payload) {
 #ifdef WASMALLOC_STOP
@@ -106,11 +115,7 @@ RARE _Noreturn static void stop(const char *fault, const void *payload) {
   while (digit--)
     text[length++] = "0123456789abcdef"[(uintptr_t)payload >> digit * 4 & 15];
   text[length] = ')';
-#ifdef __EMSCRIPTEN__
-  _emscripten_err(text);
-#else
-  fprintf(stderr, "%s\n", text);
-#endif
+  say(text);
 #endif
   heap_lock_forever();
   __builtin_trap();

@@ -11,9 +11,13 @@ import {
   planned,
   runModule,
   temporaryFolder,
-  variants as allocators,
+  variants as builds,
 } from '../support/emcc.js';
 import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
+
+/** All but the debug build, which takes minutes for the suite's millions of calls, to look at the stack in each: it is
+ * tested natively, and in test/debug. */
+const allocators = builds.filter(({ name }) => name !== 'debug');
 
 const GROWTH = ['-sALLOW_MEMORY_GROWTH'];
 const NO_GROWTH = ['-sABORTING_MALLOC=0'];

@@ -111,7 +111,7 @@ describe('emscripten: the port', function () {
       const tools = path.join(folder, 'old', 'tools');
       mkdirSync(tools, { recursive: true });
       for (const file of ['__init__', 'config']) writeFileSync(path.join(tools, `${file}.py`), '');
-      writeFileSync(path.join(tools, 'settings.py'), 'user_settings = {}\n');
+      writeFileSync(path.join(tools, 'settings.py'), 'settings = user_settings = {}\n');
       const load = (version) => {
         writeFileSync(
           path.join(tools, 'utils.py'),
