@@ -4,7 +4,7 @@
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
-import { progressBar } from '../../bench/progress.mjs';
+import { progressBar } from '../../js/progress.js';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { choose } from '../support/choose.js';
 import { readPart, writePart } from '../support/page.js';
