@@ -38,6 +38,8 @@ const MEGABYTE = 2 ** 20;
 const traits = {
   minimal: { args: ['--never-frees'], memory: 256 * MEGABYTE },
   linked: { args: ['--slow'], memory: 64 * MEGABYTE },
+  hardened: { args: ['--sealed'], memory: 64 * MEGABYTE },
+  debug: { args: ['--sealed'], memory: 64 * MEGABYTE },
 };
 
 /** The suite's arguments for an allocator, and the size to which its memory may grow. */

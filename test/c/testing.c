@@ -1,7 +1,7 @@
 /*
  * The main program of the tests.
  *
- *   library [--list] [--never-frees] [--slow] [--no-exhaustion] [--seed=N]
+ *   library [--list] [--never-frees] [--slow] [--sealed] [--no-exhaustion] [--seed=N]
  *           [--operations=N] [--maximum=N] [--stop] [--after=DESCRIPTION] [DESCRIPTION ...]
  *
  * runs all tests, or those after the one named, or only those named; --stop
@@ -142,6 +142,8 @@ int main(int argc, char **argv) {
       test_options.never_frees = true;
     } else if (strcmp(argument, "--slow") == 0) {
       test_options.slow = true;
+    } else if (strcmp(argument, "--sealed") == 0) {
+      test_options.sealed = true;
     } else if (strcmp(argument, "--no-exhaustion") == 0) {
       test_options.exhausts = false;
     } else if ((value = value_of(argument, "--seed"))) {

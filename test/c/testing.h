@@ -74,8 +74,10 @@ bool test_has_failed(void);
 struct test_options {
   bool never_frees; /* --never-frees: free gives nothing back, as in 1_minimal */
   bool slow;        /* --slow: an operation takes time in proportion to the number of free blocks */
-  bool exhausts;    /* --no-exhaustion clears it: a request that cannot be met ends the program */
-  uint64_t seed;    /* --seed=N */
+  bool
+      sealed; /* --sealed: on wasm32, too, the smallest block has 32 bytes, as in the hardened build */
+  bool exhausts;     /* --no-exhaustion clears it: a request that cannot be met ends the program */
+  uint64_t seed;     /* --seed=N */
   size_t operations; /* --operations=N: for each random test */
   size_t maximum;    /* --maximum=N: where linear memory ends, if the tests may rely on it */
 };
