@@ -129,6 +129,7 @@ const variants = {
     flags: ['-O2', '-fno-builtin', '-pthread', '-sWASM_WORKERS'],
     runsSince: '4.0.0',
     prints: 'ok 40 workers\n',
+    frees: true,
   },
   WASM_WORKERS: {
     source: 'workers.c',
@@ -261,6 +262,10 @@ describe('emscripten: link variants', function () {
   Object.entries(variants).forEach(([name, variant], number) => {
     describe(name, () => {
       for (const { name: allocator } of allocators) {
+        if (variant.frees && allocator === 'minimal') {
+          it(`${allocator}: skipped, it never frees`);
+          continue;
+        }
         const built = planned(() => build(variant, allocator, number));
         it(allocator, async () => {
           const file = await built();
