@@ -42,7 +42,6 @@ struct block {
 #define VALUE_BITS (HEAD_BITS + SLACK_BITS)
 #define VALUE_MASK (((uint64_t)1 << VALUE_BITS) - 1)
 #define HEAD_MASK (((uint64_t)1 << HEAD_BITS) - 1)
-#define MOST_SLACK (((size_t)1 << SLACK_BITS) - 1)
 
 static struct {
   uint64_t factor; /* odd */

@@ -269,7 +269,6 @@ KEEP_APART(record_free);
 
 /* ---- the C library's functions ---- */
 
-#define RECORDED(name) wasmalloc_##name
 #define FUNCTION(name) emscripten_builtin_##name
 #define PUBLISH_AS(alias_name, name)                                                               \
   extern __typeof__(FUNCTION(name)) alias_name                                                     \

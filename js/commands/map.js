@@ -2,9 +2,9 @@
 // Usage: node js/cli.js map --help
 import { parseArgs } from 'node:util';
 import { progressBar } from '../progress.js';
-import { allocatorNames, checkOutput, namingFile, onlyFile, writeWhole } from '../report/output.js';
 import { mapPicture } from '../report/picture.js';
 import { replayAllocators } from '../replay.js';
+import { allocatorNames, checkOutput, namingFile, onlyFile, writeWhole } from './common.js';
 
 const HELP = `Usage: npx wasmalloc map FILE [--at MOMENT] [-o PICTURE] [--allocators NAME,NAME...]
 

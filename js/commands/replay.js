@@ -1,9 +1,10 @@
 // npx wasmalloc replay: compares allocators on a trace.
 // Usage: node js/cli.js replay --help
 import { parseArgs } from 'node:util';
-import { InvalidArgumentError, TraceError } from '../errors.js';
+import { InvalidArgumentError } from '../errors.js';
 import { progressBar } from '../progress.js';
 import { replay, replayAllocators } from '../replay.js';
+import { namingFile, onlyFile } from './common.js';
 
 export const HELP = `Usage: npx wasmalloc replay FILE [--rounds N] [--limit SECONDS] [--allocators NAME,NAME...] [--json]
 
@@ -121,21 +122,17 @@ export async function run(args) {
     },
   });
   if (values.help) return console.log(HELP);
-  if (positionals.length !== 1)
-    throw new InvalidArgumentError(`replay takes one trace, not ${positionals.length}`);
-  const [file] = positionals;
+  const file = onlyFile(positionals, 'replay');
   for (const option of ['rounds', 'limit'])
     if (!/^\d+$/.test(values[option]))
       throw new InvalidArgumentError(`--${option} takes a whole number, not ${values[option]}`);
-  const result = await replay(file, {
+  const options = {
     rounds: Number(values.rounds),
     limit: Number(values.limit),
     allocators: values.allocators.split(','),
     onProgress: progressBar('replay'),
-  }).catch((error) => {
-    if (error instanceof TraceError) error.message = `${file}: ${error.message}`;
-    throw error;
-  });
+  };
+  const result = await namingFile(file, replay(file, options));
   if (result.trace.fault)
     console.error(`wasmalloc: ${file}: ${result.trace.fault}; they have been replayed`);
   if (values.json) console.log(JSON.stringify(result, null, 2));

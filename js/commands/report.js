@@ -2,9 +2,9 @@
 // Usage: node js/cli.js report --help
 import { parseArgs } from 'node:util';
 import { progressBar } from '../progress.js';
-import { allocatorNames, checkOutput, namingFile, onlyFile, writeWhole } from '../report/output.js';
 import { reportPage } from '../report/page.js';
 import { replayAllocators } from '../replay.js';
+import { allocatorNames, checkOutput, namingFile, onlyFile, writeWhole } from './common.js';
 
 const HELP = `Usage: npx wasmalloc report FILE [-o PAGE] [--allocators NAME,NAME...]
 

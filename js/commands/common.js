@@ -1,4 +1,5 @@
-// What the commands that write a file have in common. Usage: allocatorNames('bins,linked'); writeWhole(file, text)
+// What the commands have in common: the trace that they are given, and the file that they write.
+// Usage: allocatorNames('bins,linked'); writeWhole(file, text)
 import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { InvalidArgumentError, LoadError, TraceError, UnknownAllocatorError } from '../errors.js';
