@@ -848,9 +848,9 @@ static inline void *allocate_locked(size_t size) {
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
-  heap_lock();
+  IF_CACHES(heap_lock();)
   void *payload = allocate_locked(size_for(bytes));
-  heap_unlock();
+  IF_CACHES(heap_unlock();)
   return payload;
 }
 KEEP_APART(allocate_slowly);

@@ -16,13 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "leeway.h"
 #include "names.h"
 
 enum { BLOCKS = 40 };
-
-/* After the first threads the break rises by no more than that: what order the threads' own memory comes back in
- * differs a little. A block of 16 bytes that each of 2,000 threads leaves behind is more. */
-enum { LEEWAY = 16384 };
 
 static int faults;
 static atomic_int destructions;
@@ -154,7 +151,8 @@ static void at_exit(void) {
 int main(int argc, char **argv) {
   bool handlers = argc > 1 && strcmp(argv[1], "handlers") == 0;
   size_t threads = argc > 2 ? strtoul(argv[2], NULL, 10) : 100;
-  never_frees = argc > 3 && strcmp(argv[3], "minimal") == 0;
+  const char *allocator = argc > 3 ? argv[3] : "";
+  never_frees = strcmp(allocator, "minimal") == 0;
   if (never_frees && threads > 500) {
     threads = 500;
   }
@@ -178,7 +176,7 @@ int main(int argc, char **argv) {
     if (i == settled) {
       end = now;
       used = used_blocks();
-    } else if (i > settled && now > end + LEEWAY && !never_frees) {
+    } else if (i > settled && now > end + leeway_of(allocator) && !never_frees) {
       fault("the heap grows", i);
       break;
     }

@@ -13,13 +13,11 @@
 #include <vector>
 
 #include "../../lib/wasmalloc.h"
+#include "leeway.h"
 
 namespace {
 
 std::atomic<int> destructions;
-
-/* As endings.c. */
-constexpr std::ptrdiff_t LEEWAY = 16384;
 
 struct Words {
   std::vector<std::string> words;
@@ -51,7 +49,8 @@ std::size_t used_blocks() {
 } // namespace
 
 int main(int argc, char **argv) {
-  bool never_frees = argc > 1 && std::strcmp(argv[1], "minimal") == 0;
+  const char *allocator = argc > 1 ? argv[1] : "";
+  bool never_frees = std::strcmp(allocator, "minimal") == 0;
   int threads = never_frees ? 300 : 2000;
   char *end = nullptr;
   std::size_t used = 0;
@@ -63,7 +62,7 @@ int main(int argc, char **argv) {
     }
   }
   int faults = 0;
-  if (!never_frees && static_cast<char *>(sbrk(0)) - end > LEEWAY)
+  if (!never_frees && static_cast<char *>(sbrk(0)) - end > leeway_of(allocator))
     faults += std::printf("not ok the heap grows by %td\n", static_cast<char *>(sbrk(0)) - end);
   if (!never_frees && used_blocks() != used)
     faults += std::printf("not ok %zu blocks are used, and not %zu\n", used_blocks(), used);

@@ -415,8 +415,8 @@ export const MUTANTS = [
     ],
     [
       'the whole request is not checked',
-      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  heap_lock',
-      '  heap_lock',
+      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  IF_CACHES',
+      '  IF_CACHES',
     ],
     [
       'a run in use is not told of frees',
