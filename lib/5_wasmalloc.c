@@ -56,38 +56,46 @@
  * belongs to the cache that it was made for, and stays there. What is below, the heap of 4_bins, is for all, and
  * so is one lock.
  *
- *      thread A                             thread B                           what takes the lock
- *      +---------------------------+        +---------------------------+
- *      | cache: lists, runs, rings |        | cache                     |
- *      | returned  <----------------- lock ----- objects of A's runs    |      32 objects at a time
- *      +---------------------------+        +---------------------------+
+ *      thread A                               thread B                         what takes the lock
+ *      +-----------------------------+        +---------------------------+
+ *      | cache: lists, runs, rings   |        | cache                     |
+ *      | mailboxes, one for each  <------------- objects of A's runs      |    nothing of that
+ *      | class                       |        |                           |
+ *      +-----------------------------+        +---------------------------+
  *             |                                    |                           a new run, a block that
  *      +----------------------------------------------------------------+      is not in one, what is
  *      | the heap: blocks, bins, the rest                               |      larger than 1 KB
  *      +----------------------------------------------------------------+
  *
  * malloc finds an object in its own cache. free looks at the head of an object: it says whose the run is. Its own
- * it frees. Those of others it collects, and gives back under the lock: sets a bit in the run, which is not the
- * run's word, and puts the run on the owner's list, from where the owner takes it when it has the lock
- * for some other reason. Nobody waits for anybody but at the lock, and nobody who has the lock waits.
+ * it frees. One of another thread's it puts into that thread's mailbox for the class, by one atomic exchange, and
+ * does not touch the run. The owner looks there when it has no object of the class: whatever is in the
+ * mailbox it takes at once, and uses up as it is (mailbox.h; Leijen, Zorn and de Moura, "Mimalloc: Free List Sharding
+ * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
+ * who has the lock waits.
  *
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
  * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
- * many whole runs, the lists' room, and runs that are partly free.
+ * many whole runs, the lists' room, runs that are partly free, and what others have given back to it, which
+ * was in use before.
  *
  * Who may touch what, with threads:
  *
- *   - what is in a cache above `returned`, and of a run its word and its links: the thread that has the
+ *   - what is in a cache but for the mailboxes, and of a run its word and its links: the thread that has the
  *     cache, with or without the lock; if none has it, whoever has the lock. A cache changes hands under the lock.
+ *   - a mailbox: everyone may put something into it. To take what is in it is for whom the cache is for. How the
+ *     two are ordered is said in mailbox.h.
  *   - everything else: whoever has the lock. Taking it is an acquire, leaving it a release: what was
  *     written under it, or by the thread that left a cache, is there for the next.
- *   - a run's size, objects and cache are written under the lock before any object of it is handed out. What a
- *     thread does with a block before it hands it to another is the program's to order.
+ *   - a run's size, objects and cache are written under the lock before any object of it is handed out, and so are a
+ *     cache's mark and the links of the list up to it, which free follows without the lock to find the owner of an
+ *     object. What a thread does with a block before it hands it to another is the program's to order.
  *   - but free reads the head of its block before it has the lock, while another thread, which has it, may change it:
  *     sets or clears P, or makes a block of an object whose run it dissolves. Of what free reads it
- *     relies on the size, which stays (or grows, for the last object of a run), and on the mark if it is its own
- *     cache's: only this thread dissolves its own runs. Whatever else it knows it asks again under
- *     the lock. So these accesses need no order (read_head(), change_head() in block.h).
+ *     relies on the size, which stays (or grows, for the last object of a run), and on the mark: only the owner
+ *     dissolves its runs. If it does while another thread frees the object, a block comes into the
+ *     mailbox. On a list either will do. Whatever else free knows it asks again under the lock. So these accesses need
+ *     no order (read_head(), change_head() in plain.h).
  *
  * Whoever knows that it has no cache, before a thread has been set up, while it ends, or in a Wasm Worker beside
  * threads, takes the lock for every call. In a program that has Wasm Workers alone all do, and share one cache.
@@ -158,8 +166,8 @@
  * they are of no use to others. */
 #define MOST_WHOLE (CACHES ? 128 : 256)
 
-/* So many objects of other threads are given back at once. */
-#define MOST_FOREIGN 32
+/* A thread knows where so many other caches are, without a search. */
+#define KNOWN 8
 
 /* So many deferred blocks are released, or runs looked at, when memory is short. */
 #define RELEASED 16
@@ -186,8 +194,6 @@ struct run {
   struct run *next, *previous; /* in the ring */
 #if CACHES
   struct cache *cache;
-  struct run *next_returned; /* of the same cache, with bits here: */
-  uint32_t returned;         /* like the word's, of objects that other threads have freed */
 #endif
   uint16_t size;    /* of an object, head included */
   uint16_t objects; /* their number */
@@ -221,6 +227,10 @@ struct deferred {
   struct deferred *next;
 };
 
+#if CACHES
+#include "mailbox.h"
+#endif
+
 /* What malloc and free of small blocks need. With threads it belongs to one of them. Aligned so that the
  * address is the size, shifted. */
 struct size_class {
@@ -234,6 +244,9 @@ struct size_class {
 /* The other runs of a size, and how the next one is made. */
 struct ring {
   _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
+#if CACHES
+  struct deferred *given; /* objects that others have freed, taken out of the mailbox */
+#endif
   uint8_t waiting; /* so many blocks were allocated one by one since a run was last tried; with
                       threads, and not freed */
   uint8_t made;    /* so many runs were made; counted as far as it matters */
@@ -248,12 +261,14 @@ struct cache {
   struct ring rings[RUN_CLASSES];
   uint32_t whole_runs; /* so many runs are in rings and wholly free */
 #if CACHES
-  size_t mark;      /* in the heads of its objects; not 0 */
-  uint32_t foreign; /* so many objects of others' runs this thread has freed: */
-  struct block *foreign_objects[MOST_FOREIGN];
-  _Alignas(CACHE_LINE) struct run *returned; /* those with objects that others have freed */
-  bool taken;                                /* by a thread */
-  struct cache *next;                        /* of all that were ever made */
+  size_t mark;        /* in the heads of its objects; not 0. They go up along the list: */
+  struct cache *next; /* of all that were ever made */
+  bool taken;         /* by a thread */
+  struct {
+    size_t mark;
+    struct cache *cache;
+  } known[KNOWN];                                 /* other caches, by their marks */
+  _Alignas(CACHE_LINE) mailbox returned[CLASSES]; /* objects that others have freed, by class */
 #endif
 };
 
@@ -509,7 +524,6 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
                                                        SPECIAL | PREVIOUS_USED;
 #if CACHES
   run->cache = own;
-  run->returned = 0;
 #endif
   run->size = (uint16_t)size;
   run->objects = (uint16_t)objects;
@@ -579,25 +593,31 @@ static inline void free_object(struct run *run, uint32_t number, bool locked) {
 }
 
 #if CACHES
-/* Frees an object of another thread's run: leaves word for it. */
-static void return_object(struct run *run, uint32_t number) {
-  struct cache *cache = run->cache;
-  if (!run->returned) {
-    run->next_returned = cache->returned;
-    cache->returned = run;
+/* The cache with a mark. Those before it in the list were there before this thread was given one of its objects. */
+static inline struct cache *find_owner(struct cache *cache, size_t mark) {
+  size_t i = mark % KNOWN;
+  if (cache->known[i].mark != mark) {
+    struct cache *owner = &first_cache;
+    while (owner->mark != mark)
+      owner = owner->next;
+    cache->known[i].mark = mark;
+    cache->known[i].cache = owner;
   }
-  run->returned |= (uint32_t)1 << number;
+  return cache->known[i].cache;
 }
 
-/* Frees the objects that others have returned. */
-RARE static void take_returned(struct cache *cache) {
-  for (struct run *run; (run = cache->returned);) {
-    cache->returned = run->next_returned;
-    uint32_t returned = run->returned;
-    run->returned = 0;
-    for (; returned; returned &= returned - 1)
-      free_object(run, (uint32_t)__builtin_ctz(returned), true);
-  }
+/* Gives an object back to the cache of its run. */
+static inline void give_back(struct cache *owner, struct deferred *object, size_t size) {
+  size_t index = (size_t)(class_of(owner, size) - owner->classes);
+  mailbox_put(&owner->returned[index], object, object);
+}
+
+/* The objects of a class that others have given back, and where they are. */
+static inline struct deferred **look_for_given(struct cache *cache, struct size_class *class) {
+  struct deferred **given = &ring_of(class)->given;
+  if (!*given)
+    *given = mailbox_take(&cache->returned[class - cache->classes]);
+  return given;
 }
 #endif
 
@@ -608,7 +628,7 @@ static void release(struct block *block) {
     struct run *run = object_run(block);
 #if CACHES
     if (!may_use(run->cache)) {
-      return_object(run, object_number(block));
+      give_back(run->cache, block_payload(block), run->size);
       return;
     }
 #endif
@@ -637,15 +657,6 @@ static inline size_t release_quick(struct size_class *class, size_t count) {
   return released;
 }
 
-#if CACHES
-/* Gives objects back to other threads, and takes those that they have given back. */
-RARE static void exchange(struct cache *cache) {
-  while (cache->foreign)
-    release(cache->foreign_objects[--cache->foreign]);
-  take_returned(cache);
-}
-#endif
-
 /* Looks at up to `count` runs of a ring, the last first, and dissolves those of which at least a half is free, or
  * all. Says how many. */
 RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
@@ -671,6 +682,7 @@ RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
 static inline size_t reclaim_from(struct cache *cache, size_t count, bool all) {
   struct size_class *class = &cache->classes[candidate];
   size_t released = release_quick(class, count);
+  IF_CACHES(released += release_list(look_for_given(cache, class), count - released);)
   if (RUNS && candidate < RUN_CLASSES) {
     retire_run(class, ring_of(class));
     released += dissolve_runs(ring_of(class), count - released, all);
@@ -684,11 +696,6 @@ RARE static bool free_list_reclaim(bool all) {
   size_t count = all ? SIZE_MAX : RELEASED;
   size_t left = count;
   uint32_t first = candidate;
-#if CACHES
-  for (struct cache *cache = &first_cache; cache; cache = cache->next)
-    if (may_use(cache))
-      exchange(cache);
-#endif
   do {
 #if CACHES
     for (struct cache *cache = &first_cache; cache; cache = cache->next)
@@ -766,15 +773,15 @@ static inline bool is_wasm_worker(void) {
 }
 #endif
 
-/* This thread's cache, with all that others have returned to it. NULL if it cannot have one: there is no memory,
- * or the thread ends, or it is a Wasm Worker. */
+/* This thread's cache. NULL if it cannot have one: there is no memory, or the thread ends, or it is a Wasm
+ * Worker. */
 RARE static struct cache *find_cache(void) {
   struct cache *cache = own;
   if (!cache) {
     if (ended || !pthread_self() || is_wasm_worker() ||
         (caches_made == 0 && pthread_key_create(&cache_key, leave_cache)))
       return NULL;
-    struct cache *last;
+    struct cache *last = &first_cache;
     for (cache = &first_cache; cache && cache->taken; cache = cache->next)
       last = cache;
     if (!cache && !(cache = make_cache(last)))
@@ -785,7 +792,6 @@ RARE static struct cache *find_cache(void) {
     own = cache;
     pthread_setspecific(cache_key, cache);
   }
-  exchange(cache);
   return cache;
 }
 #else
@@ -814,16 +820,6 @@ static inline void *take_deferred(struct size_class *class) {
   }
   return deferred;
 }
-
-#if CACHES
-/* Gives malloc free objects, which it has run out of, if the thread's runs have any; says whether. */
-NOT_INLINED static bool refill(struct size_class *class) {
-  struct run *run = find_run(class);
-  if (run)
-    use_run(class, run);
-  return run != NULL;
-}
-#endif
 
 /* A block of `size` bytes, where neither the quick list nor the run in use has one. */
 static inline void *allocate_locked(size_t size) {
@@ -855,6 +851,23 @@ NOT_INLINED static void *allocate_slowly(size_t bytes) {
 }
 KEEP_APART(allocate_slowly);
 
+#if CACHES
+/* malloc, where neither the quick list nor the run in use has a block. */
+NOT_INLINED static void *refill(struct cache *cache, struct size_class *class, size_t size) {
+  struct deferred **given = look_for_given(cache, class);
+  struct deferred *object = *given;
+  if (object) {
+    *given = object->next;
+    return object;
+  }
+  struct run *run = find_run(class);
+  if (!run)
+    return allocate_slowly(size - WORD);
+  use_run(class, run);
+  return take_object(class, size);
+}
+#endif
+
 static inline void *heap_allocate(size_t bytes) {
   struct cache *cache = own_cache();
   if (EXISTS(cache) && bytes <= LARGEST_SMALL) {
@@ -863,15 +876,12 @@ static inline void *heap_allocate(size_t bytes) {
     void *payload = take_deferred(class);
     if (payload)
       return payload;
-#if CACHES
-    if (RUNS && (class->free || refill(class)))
-      return take_object(class, size);
-#else
     if (RUNS && class->free) {
-      class->room = class->most;
+      if (!CACHES)
+        class->room = class->most;
       return take_object(class, size);
     }
-#endif
+    IF_CACHES(if (RUNS) return refill(cache, class, size);)
   }
   return allocate_slowly(bytes);
 }
@@ -931,8 +941,8 @@ static inline void heap_release(void *payload) {
       return;
     }
 #if CACHES
-    if (cache && cache->foreign < MOST_FOREIGN) {
-      cache->foreign_objects[cache->foreign++] = block;
+    if (cache) {
+      give_back(find_owner(cache, head >> MARK_SHIFT), payload, size);
       return;
     }
 #endif
@@ -1079,16 +1089,16 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
 /* So much larger than its class says a deferred block cannot be. */
 #define MOST_SURPLUS ((CACHES ? COARSE + 1 : 2) * ALIGNMENT)
 
-/* Checks a quick list: NULL or what is broken. */
-static const void *quick_check(const struct size_class *class, size_t size) {
-  uint32_t deferred_blocks = 0;
-  for (struct deferred *deferred = class->quick; deferred; deferred = deferred->next) {
-    struct block *block = payload_block(deferred);
+/* Checks a list of up to `most` deferred blocks: NULL or what is broken. */
+static const void *list_check(const struct deferred *list, size_t size, size_t most) {
+  size_t deferred_blocks = 0;
+  for (const struct deferred *deferred = list; deferred; deferred = deferred->next) {
+    const struct block *block = payload_block((void *)deferred);
     if (deferred->next && !payload_may_be_at((uintptr_t)deferred->next))
       return deferred;
     /* The last object of a run that was dissolved may be larger. */
     size_t surplus = heap_payload_size(deferred) + WORD - size;
-    if (block_is_free(block) || surplus >= MOST_SURPLUS || ++deferred_blocks > MOST_ROOM)
+    if (block_is_free(block) || surplus >= MOST_SURPLUS || ++deferred_blocks > most)
       return deferred;
   }
   return NULL;
@@ -1124,7 +1134,11 @@ static const void *heap_check(void) {
     if (!may_use(cache))
       continue;
     for (uint32_t index = 0; index < CLASSES && !broken; ++index) {
-      broken = quick_check(&cache->classes[index], class_size(index));
+      broken = list_check(cache->classes[index].quick, class_size(index), MOST_ROOM);
+#if CACHES
+      if (!broken)
+        broken = list_check(cache->rings[index].given, class_size(index), SIZE_MAX);
+#endif
       if (!broken && index < RUN_CLASSES)
         broken = ring_check(&cache->rings[index], class_size(index), &counts);
     }

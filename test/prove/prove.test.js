@@ -6,7 +6,7 @@ import { planned } from '../support/emcc.js';
 import { THEOREMS } from './theorems.mjs';
 
 /** Faults that are noticed within seconds are looked for here, all of them by npm run prove -- --broken. */
-const QUICK = ['sizes.c', 'runs.c', 'minimal.c', 'interface.c'];
+const QUICK = ['sizes.c', 'runs.c', 'minimal.c', 'interface.c', 'mailbox.c'];
 
 describe('proofs', function () {
   this.timeout(1_200_000);

@@ -459,4 +459,26 @@ export const THEOREMS = [
       ),
     ],
   },
+  {
+    name: 'mailbox: put',
+    says: 'a chain that is put into a mailbox is in front of what was there, whatever others do meanwhile',
+    file: 'mailbox.c',
+    entry: 'put_into_mailbox',
+    unwind: 10,
+    broken: [fault('mailbox.h', '  do\n    last->next = old;', '  last->next = old;\n  do {\n  }')],
+  },
+  {
+    name: 'mailbox: take',
+    says: 'the owner takes all that is in a mailbox at one moment',
+    file: 'mailbox.c',
+    entry: 'take_out_of_mailbox',
+    unwind: 10,
+    broken: [
+      fault(
+        'mailbox.h',
+        '  return atomic_exchange_explicit(box, NULL, memory_order_acquire);',
+        '  struct deferred *all = load(box);\n  exchange(box, NULL);\n  return all;',
+      ),
+    ],
+  },
 ];
