@@ -17,7 +17,7 @@ import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
 
 /** All but the debug build, which takes minutes for the suite's millions of calls, to look at the stack in each: it is
  * tested natively, and in test/debug. */
-const allocators = builds.filter(({ name }) => name !== 'debug');
+const all = builds.filter(({ name }) => name !== 'debug');
 
 const GROWTH = ['-sALLOW_MEMORY_GROWTH'];
 const NO_GROWTH = ['-sABORTING_MALLOC=0'];
@@ -25,7 +25,11 @@ const NO_GROWTH = ['-sABORTING_MALLOC=0'];
 /**
  * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from
  * 16 MiB to what the allocator's tests need, without, it is as large from the start; `args` are the
- * suite's.
+ * suite's. The builds of `wasmalloc` of lib/builds.json are in those with `builds`: the others differ in what is not
+ * an allocator's.
+ *
+ * With assertions emcc links other builds of the system libraries, which takes it most of a minute to make. SAFE_HEAP, which
+ * looks at each access, does without.
  */
 const variants = {
   '-O0 with assertions and SAFE_HEAP, growth': {
@@ -33,8 +37,9 @@ const variants = {
     link: ['-O0', '-sASSERTIONS=2', '-sSAFE_HEAP=1', ...GROWTH],
     growth: true,
     args: ['--operations=20000'],
+    builds: true,
   },
-  '-O2, growth': { compile: ['-O2'], link: ['-O2', ...GROWTH], growth: true },
+  '-O2, growth': { compile: ['-O2'], link: ['-O2', ...GROWTH], growth: true, builds: true },
   '-O2, no growth': { compile: ['-O2'], link: ['-O2', ...NO_GROWTH] },
   '-O2, no growth, ABORTING_MALLOC=1': {
     compile: ['-O2'],
@@ -42,19 +47,24 @@ const variants = {
     args: ['--no-exhaustion'],
   },
   '-O3, growth': { compile: ['-O3'], link: ['-O3', ...GROWTH], growth: true },
-  '-Oz, no growth': { compile: ['-Oz'], link: ['-Oz', ...NO_GROWTH] },
-  '-pthread': { compile: ['-O2', '-pthread'], link: ['-O2', '-pthread', ...NO_GROWTH] },
+  '-Oz, no growth': { compile: ['-Oz'], link: ['-Oz', ...NO_GROWTH], builds: true },
+  '-pthread': {
+    compile: ['-O2', '-pthread'],
+    link: ['-O2', '-pthread', ...NO_GROWTH],
+    builds: true,
+  },
   'MEMORY64, growth': {
     compile: ['-O2', '-sMEMORY64', '-Wno-experimental'],
     link: ['-O2', '-sMEMORY64', '-Wno-experimental', ...GROWTH],
     growth: true,
     node: findNode24,
+    builds: true,
   },
-  'MEMORY64 -O0 with assertions and SAFE_HEAP, no growth': {
+  'MEMORY64 -O0 with SAFE_HEAP, no growth': {
     compile: ['-O0', '-sMEMORY64', '-Wno-experimental'],
     link: [
       ...['-O0', '-sMEMORY64', '-Wno-experimental'],
-      ...['-sASSERTIONS=2', '-sSAFE_HEAP=1', ...NO_GROWTH],
+      ...['-sASSERTIONS=0', '-sSAFE_HEAP=1', ...NO_GROWTH],
     ],
     node: findNode24,
     args: ['--operations=20000'],
@@ -129,7 +139,7 @@ async function buildAndRun(allocator, { compile: compiling, link: linking, growt
 }
 
 /** Plans a job for each allocator; returns the function that asks for one's result. */
-function forAll(job) {
+function forAll(job, allocators = all) {
   const jobs = Object.fromEntries(allocators.map(({ name }) => [name, planned(() => job(name))]));
   return (allocator) => jobs[allocator]();
 }
@@ -139,7 +149,8 @@ describe('C library interface', function () {
 
   for (const [name, variant] of Object.entries(variants)) {
     describe(name, () => {
-      const ran = forAll((allocator) => buildAndRun(allocator, variant));
+      const allocators = variant.builds ? all : all.filter(({ define }) => !define);
+      const ran = forAll((allocator) => buildAndRun(allocator, variant), allocators);
       for (const { name: allocator } of allocators) {
         describe(allocator, () => {
           defineTests(() => ran(allocator));
@@ -158,10 +169,10 @@ const single = {
     flags: ['-O2', '-fexceptions'],
     link: NO_GROWTH,
   },
-  'C++ with exceptions, -O0 with assertions and SAFE_HEAP, growth': {
+  'C++ with exceptions, -O0 with SAFE_HEAP, growth': {
     source: 'cplusplus.cpp',
     flags: ['-O0', '-fexceptions'],
-    link: ['-sASSERTIONS=2', '-sSAFE_HEAP=1', ...GROWTH],
+    link: ['-sASSERTIONS=0', '-sSAFE_HEAP=1', ...GROWTH],
     growth: true,
   },
   'threads, blocks passed between them': {
@@ -175,10 +186,10 @@ const single = {
     link: ['-sPROXY_TO_PTHREAD', '-Wno-pthreads-mem-growth', ...GROWTH],
     growth: true,
   },
-  'threads, -O0 with assertions and SAFE_HEAP': {
+  'threads, -O0 with SAFE_HEAP': {
     source: 'threads.c',
     flags: ['-O0', '-pthread'],
-    link: ['-sPTHREAD_POOL_SIZE=4', '-sASSERTIONS=2', '-sSAFE_HEAP=1', ...NO_GROWTH],
+    link: ['-sPTHREAD_POOL_SIZE=4', '-sASSERTIONS=0', '-sSAFE_HEAP=1', ...NO_GROWTH],
     args: ['1000'],
   },
   'threads, MEMORY64, growth': {
@@ -228,11 +239,12 @@ describe('C library interface: programs', function () {
       const ran = forAll(async (allocator) => {
         const memory = source === 'large.c' ? [] : memoryFlags(traitsOf(allocator).memory, growth);
         const compiled = compile(flags, [source]);
-        const all = [...flags, ...linking, ...memory];
-        const program = await link(compiled, all, allocator, [source]);
+        const program = await link(compiled, [...flags, ...linking, ...memory], allocator, [
+          source,
+        ]);
         return runModule(program, { args: [...args, allocator], node: node?.() });
       });
-      for (const { name: allocator } of allocators) {
+      for (const { name: allocator } of all) {
         it(allocator, async () => {
           const { stdout } = await ran(allocator);
           assert.match(stdout, /^(ok .*\n)+$/);
@@ -249,7 +261,7 @@ describe('malloc_stats', function () {
     const program = await link(compile(['-O2']), ['-O2'], allocator);
     return runModule(program, { args: [...traitsOf(allocator).args, name] });
   });
-  for (const { name: allocator } of allocators) {
+  for (const { name: allocator } of all) {
     it(`${allocator} prints sizes to stderr, and nothing to stdout`, async () => {
       const { stdout, stderr } = await ran(allocator);
       assert.equal(stdout, `file inspection.c\nrun ${name}\nok ${name}\n`);
