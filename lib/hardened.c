@@ -211,7 +211,7 @@ static inline void overwrite(void *from, size_t bytes) {
 }
 
 /* Stops if there is a byte that is not zero in free memory. `payload` is the block that it will be part of. */
-static inline void check_zeros(const void *from, size_t bytes, const void *payload) {
+static inline void check_zeros_here(const void *from, size_t bytes, const void *payload) {
   const uint64_t *word = from;
   uint64_t any = 0;
   for (; bytes >= 4 * WORD; bytes -= 4 * WORD, word += 4)
@@ -220,6 +220,10 @@ static inline void check_zeros(const void *from, size_t bytes, const void *paylo
     any |= *word++;
   if (any)
     stop("write after free", payload);
+}
+
+NOT_INLINED static void check_zeros(const void *from, size_t bytes, const void *payload) {
+  check_zeros_here(from, bytes, payload);
 }
 
 /* ---- the quarantine ---- */
@@ -257,11 +261,6 @@ static inline struct block *take(struct queue *queue) {
   return &waiting->block;
 }
 
-static inline void leave(const struct block *block, size_t size) {
-  quarantine.bytes -= size;
-  check_zeros(block + 1, size - WORD, block + 1);
-}
-
 NOT_INLINED static void release_block(struct block *block) {
   release_block_here(block, block_size(block));
 }
@@ -269,7 +268,8 @@ NOT_INLINED static void release_block(struct block *block) {
 NOT_INLINED static void release_first(struct queue *queue) {
   struct block *block = take(queue);
   size_t size = block_size(block);
-  leave(block, size);
+  quarantine.bytes -= size;
+  check_zeros(block + 1, size - WORD, block + 1);
   release_block(block);
 }
 
@@ -334,7 +334,8 @@ static inline void *heap_allocate(size_t bytes) {
     return allocate_below(size, bytes);
   struct block *block = take(queue);
   size_t flags = (size_t)unseal_here(&block->head) & PREVIOUS_USED;
-  leave(block, size);
+  quarantine.bytes -= size;
+  check_zeros_here(block + 1, size - WORD, block + 1);
   return hand_out(block, size, flags, bytes);
 }
 
