@@ -14,8 +14,12 @@ const titles = {
   'containers-js-exceptions': 'C++ containers, JavaScript exceptions',
 };
 
+/** How exceptions come about is nothing to an allocator: one will do for the slower way. */
+const allocatorsOf = (program) =>
+  program === 'containers-js-exceptions' ? allocators.slice(-1) : allocators;
+
 const combinations = Object.keys(PROGRAMS).flatMap((program) =>
-  allocators.flatMap(({ name: allocator }) =>
+  allocatorsOf(program).flatMap(({ name: allocator }) =>
     Object.keys(MODES).map((mode) => ({ program, allocator, mode })),
   ),
 );
@@ -45,7 +49,7 @@ describe('fault injection', function () {
 
   for (const program of Object.keys(PROGRAMS)) {
     describe(titles[program], () => {
-      for (const { name: allocator } of allocators) {
+      for (const { name: allocator } of allocatorsOf(program)) {
         describe(allocator, () => {
           for (const [mode, { target, title }] of Object.entries(MODES)) {
             it(title, async function () {
