@@ -147,8 +147,9 @@ function timeJob({ scale }, workload, subject) {
  * Memory with exact growth. Nothing of it depends on the machine, so one run is enough.
  *
  * @param {Selection} selection
- * @param {{ engine: object, limit?: number, progress: Function }} options after `limit` milliseconds
- *   an allocator is too slow
+ * @param {{ engine: object, limit?: number, tooSlow?: (workload: object, subject: string) => boolean,
+ *   progress: Function }} options after `limit` milliseconds an allocator is too slow; for whom `tooSlow` says so it is
+ *   not tried
  * @returns {Promise<Record<string, Record<string, object>>>} by workload and allocator: `linear` and
  *   `heap`, the peaks in bytes of linear memory (the workload's own tables not counted) and of what
  *   the allocator took, `lost`, the bytes of heap beyond the peak of what was requested, and `grows`,
@@ -156,7 +157,7 @@ function timeJob({ scale }, workload, subject) {
  */
 export async function measureMemory(
   { workloads, subjects },
-  { engine, limit = MEMORY_LIMIT, progress },
+  { engine, limit = MEMORY_LIMIT, tooSlow = () => false, progress },
 ) {
   const memory = {};
   let done = 0;
@@ -164,8 +165,11 @@ export async function measureMemory(
   const measureOne = async (workload, subject) => {
     const { group, name, args } = workload;
     const job = { kind: 'memory', group, name, args, passes: workload.memoryPasses };
-    const module = await moduleFor(workload, subject, 'memory');
-    const result = await queued(() => engine.run('default', module, job, limit));
+    const result = tooSlow(workload, subject)
+      ? { failed: 'too slow' }
+      : await moduleFor(workload, subject, 'memory').then((module) =>
+          queued(() => engine.run('default', module, job, limit)),
+        );
     progress(Math.min(++done / total, 0.99), `${name}, ${subject}`);
     return result;
   };

@@ -110,7 +110,8 @@ describe('debug', function () {
 
   let example, unnamed, clean, broken, thread;
   before(() => {
-    example = built('leak', EXAMPLE, '-g', '-gsource-map');
+    // With assertions emcc would build libc++ once more.
+    example = built('leak', EXAMPLE, '-g', '-gsource-map', '-sASSERTIONS=0');
     unnamed = built('unnamed', EXAMPLE, '-O1');
     clean = built('clean', here('clean.cpp'), '-O1');
     broken = built('broken', here('broken.c'), '-O1', '-fno-builtin');

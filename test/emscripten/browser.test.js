@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { browserPath, openBrowser } from '../support/browser.js';
-import { allocators, emcc, port, project, temporaryFolder } from '../support/emcc.js';
+import { allocators, emcc, languageFlags } from '../support/emcc.js';
+import { port, project, temporaryFolder } from '../support/emcc.js';
 
 const source = path.join(project, 'test', 'emscripten', 'programs', 'threads.c');
 
@@ -25,7 +26,8 @@ describe('threads in a browser, the main thread among them', function () {
       const flag = `--use-port=${port}:allocator=${name}`;
       const link = ['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sENVIRONMENT=web,worker'];
       const module = ['-sMODULARIZE', '-sEXPORT_ES6', '-sINITIAL_MEMORY=64MB'];
-      await emcc([source, flag, ...link, ...module, '-o', path.join(folder, `${name}.js`)]);
+      const flags = [flag, ...link, ...module, ...languageFlags([source])];
+      await emcc([source, ...flags, '-o', path.join(folder, `${name}.js`)]);
       const output = await page.evaluate(async (url) => {
         const { default: start } = await import(url);
         const print = new Promise((resolve) => start({ print: resolve }));
