@@ -682,7 +682,10 @@ RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
 static inline size_t reclaim_from(struct cache *cache, size_t count, bool all) {
   struct size_class *class = &cache->classes[candidate];
   size_t released = release_quick(class, count);
-  IF_CACHES(released += release_list(look_for_given(cache, class), count - released);)
+#if CACHES
+  for (struct deferred **given; released < count && *(given = look_for_given(cache, class));)
+    released += release_list(given, count - released);
+#endif
   if (RUNS && candidate < RUN_CLASSES) {
     retire_run(class, ring_of(class));
     released += dissolve_runs(ring_of(class), count - released, all);

@@ -4,8 +4,9 @@
  *   fuzz [--never-frees] [--calls=N] [--seed=N] [--bytes=N] [FILE ...]
  *
  * makes N calls at least, from random bytes: sequence after sequence of --bytes each, the first from --seed,
- * the others from the numbers that follow it. Or makes the calls that the files stand for. Prints the number of calls. A fault is one line, which says in
- * which call of which sequence; the program ends by SIGABRT then.
+ * the others from the numbers that follow it. Or makes the calls that the files stand for. Prints the number of
+ * calls. A fault is one line, which says in which call of which sequence; the program ends by SIGABRT then, and by
+ * SIGVTALRM in a call that takes a second of processor time.
  *
  * With FUZZ_LIBFUZZER it is a target for libFuzzer instead.
  */
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "../../lib/memory_host.h"
@@ -71,6 +73,14 @@ static void report(int number) {
   raise(number);
 }
 
+/* Once in a second: there must be another call than the last time. */
+static void watch(int number) {
+  static uint64_t last;
+  if (fuzz_calls == last)
+    report(number);
+  last = fuzz_calls;
+}
+
 /* The number after `name=`, or false when the argument is another. */
 static bool number_after(const char *argument, const char *name, uint64_t *number) {
   size_t length = strlen(name);
@@ -101,6 +111,8 @@ int main(int argc, char **argv) {
   int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGALRM, SIGTERM};
   for (size_t i = 0; i < sizeof signals / sizeof *signals; ++i)
     signal(signals[i], report);
+  signal(SIGVTALRM, watch);
+  setitimer(ITIMER_VIRTUAL, &(struct itimerval){{1, 0}, {1, 0}}, NULL);
   for (int i = 1; i < argc; ++i) {
     if (strcmp(argv[i], "--never-frees") == 0) {
       fuzz_never_frees = true;
