@@ -1,12 +1,14 @@
-// The C library interface of every allocator, linked by emcc in every variant and run in Node.
+// The C library interface of every allocator, linked by emcc in many variants and run in Node.
 // Usage: npx mocha test/c/library.test.js [-g 'part of a name']
-// WASMALLOC_TEST_SEED=N in the environment gives the random tests another seed.
+// In the environment WASMALLOC_TEST_SEED=N gives the random tests another seed, and WASMALLOC_TEST_ALL=1 tests each
+// variant with every allocator.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import {
   allocatorFlag,
   emcc,
   findNode24,
+  inTurn,
   languageFlags,
   planned,
   runModule,
@@ -18,6 +20,7 @@ import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
 /** All but the debug build, which takes minutes for the suite's millions of calls, to look at the stack in each: it is
  * tested natively, and in test/debug. */
 const all = builds.filter(({ name }) => name !== 'debug');
+const plain = all.filter(({ define }) => !define);
 
 const GROWTH = ['-sALLOW_MEMORY_GROWTH'];
 const NO_GROWTH = ['-sABORTING_MALLOC=0'];
@@ -25,8 +28,7 @@ const NO_GROWTH = ['-sABORTING_MALLOC=0'];
 /**
  * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from
  * 16 MiB to what the allocator's tests need, without, it is as large from the start; `args` are the
- * suite's. The builds of `wasmalloc` of lib/builds.json are in those with `builds`: the others differ in what is not
- * an allocator's.
+ * suite's. Those with `few` differ in what is not an allocator's: some will do, in turn.
  *
  * With assertions emcc links other builds of the system libraries, which takes it most of a minute to make. SAFE_HEAP, which
  * looks at each access, does without.
@@ -37,28 +39,26 @@ const variants = {
     link: ['-O0', '-sASSERTIONS=2', '-sSAFE_HEAP=1', ...GROWTH],
     growth: true,
     args: ['--operations=20000'],
-    builds: true,
   },
-  '-O2, growth': { compile: ['-O2'], link: ['-O2', ...GROWTH], growth: true, builds: true },
-  '-O2, no growth': { compile: ['-O2'], link: ['-O2', ...NO_GROWTH] },
+  '-O2, growth': { compile: ['-O2'], link: ['-O2', ...GROWTH], growth: true },
+  '-O2, no growth': { compile: ['-O2'], link: ['-O2', ...NO_GROWTH], few: true },
   '-O2, no growth, ABORTING_MALLOC=1': {
     compile: ['-O2'],
     link: ['-O2', '-sABORTING_MALLOC=1'],
     args: ['--no-exhaustion'],
+    few: true,
   },
-  '-O3, growth': { compile: ['-O3'], link: ['-O3', ...GROWTH], growth: true },
-  '-Oz, no growth': { compile: ['-Oz'], link: ['-Oz', ...NO_GROWTH], builds: true },
+  '-O3, growth': { compile: ['-O3'], link: ['-O3', ...GROWTH], growth: true, few: true },
+  '-Oz, no growth': { compile: ['-Oz'], link: ['-Oz', ...NO_GROWTH] },
   '-pthread': {
     compile: ['-O2', '-pthread'],
     link: ['-O2', '-pthread', ...NO_GROWTH],
-    builds: true,
   },
   'MEMORY64, growth': {
     compile: ['-O2', '-sMEMORY64', '-Wno-experimental'],
     link: ['-O2', '-sMEMORY64', '-Wno-experimental', ...GROWTH],
     growth: true,
     node: findNode24,
-    builds: true,
   },
   'MEMORY64 -O0 with SAFE_HEAP, no growth': {
     compile: ['-O0', '-sMEMORY64', '-Wno-experimental'],
@@ -68,17 +68,20 @@ const variants = {
     ],
     node: findNode24,
     args: ['--operations=20000'],
+    few: true,
   },
   '-fsanitize=undefined, growth': {
     compile: ['-O1', '-fsanitize=undefined', '-fno-sanitize-recover'],
     link: ['-O1', '-fsanitize=undefined', ...GROWTH],
     growth: true,
     args: ['--operations=50000'],
+    few: true,
   },
   'STANDALONE_WASM, growth': {
     compile: ['-O2'],
     link: ['-O2', '-sSTANDALONE_WASM', ...GROWTH],
     growth: true,
+    few: true,
   },
 };
 
@@ -147,9 +150,9 @@ function forAll(job, allocators = all) {
 describe('C library interface', function () {
   this.timeout(1_200_000);
 
-  for (const [name, variant] of Object.entries(variants)) {
+  Object.entries(variants).forEach(([name, variant], number) => {
     describe(name, () => {
-      const allocators = variant.builds ? all : all.filter(({ define }) => !define);
+      const allocators = variant.few ? inTurn(number, plain) : all;
       const ran = forAll((allocator) => buildAndRun(allocator, variant), allocators);
       for (const { name: allocator } of allocators) {
         describe(allocator, () => {
@@ -157,12 +160,10 @@ describe('C library interface', function () {
         });
       }
     });
-  }
+  });
 });
 
-/**
- * Programs of their own: `prints` is the whole output, or a pattern for it.
- */
+/** Programs of their own; `few` as above. */
 const single = {
   'C++ with exceptions: new, delete, containers': {
     source: 'cplusplus.cpp',
@@ -174,6 +175,7 @@ const single = {
     flags: ['-O0', '-fexceptions'],
     link: ['-sASSERTIONS=0', '-sSAFE_HEAP=1', ...GROWTH],
     growth: true,
+    few: true,
   },
   'threads, blocks passed between them': {
     source: 'threads.c',
@@ -221,37 +223,37 @@ const single = {
     source: 'wrap.c',
     flags: ['-O2'],
     link: NO_GROWTH,
+    few: true,
   },
   'memory of 4 GiB': {
     source: 'large.c',
     flags: ['-O2'],
     link: ['-sMAXIMUM_MEMORY=4GB', ...GROWTH],
+    few: true,
   },
 };
 
 describe('C library interface: programs', function () {
   this.timeout(1_200_000);
 
-  for (const [name, { source, flags, link: linking, growth, args = [], node }] of Object.entries(
-    single,
-  )) {
+  Object.entries(single).forEach(([name, program], number) => {
+    const { source, flags, link: linking, growth, args = [], node, few } = program;
+    const allocators = few ? inTurn(number, plain) : all;
     describe(name, () => {
       const ran = forAll(async (allocator) => {
         const memory = source === 'large.c' ? [] : memoryFlags(traitsOf(allocator).memory, growth);
         const compiled = compile(flags, [source]);
-        const program = await link(compiled, [...flags, ...linking, ...memory], allocator, [
-          source,
-        ]);
-        return runModule(program, { args: [...args, allocator], node: node?.() });
-      });
-      for (const { name: allocator } of all) {
+        const linked = await link(compiled, [...flags, ...linking, ...memory], allocator, [source]);
+        return runModule(linked, { args: [...args, allocator], node: node?.() });
+      }, allocators);
+      for (const { name: allocator } of allocators) {
         it(allocator, async () => {
           const { stdout } = await ran(allocator);
           assert.match(stdout, /^(ok .*\n)+$/);
         });
       }
     });
-  }
+  });
 });
 
 describe('malloc_stats', function () {

@@ -81,6 +81,23 @@ export function findTool(name) {
   return name;
 }
 
+/**
+ * The allocators for one of many ways to build that differ in what is not an allocator's: the general-purpose one,
+ * and the others take turns. With WASMALLOC_TEST_ALL=1 in the environment, all.
+ *
+ * @template {{ name: string }} T
+ * @param {number} turn the number of the way
+ * @param {T[]} [all] from whom
+ * @returns {T[]}
+ */
+export function inTurn(turn, all = ALLOCATORS) {
+  if (process.env.WASMALLOC_TEST_ALL) return all;
+  const others = all.filter(({ name }) => name !== 'wasmalloc');
+  return all.filter(
+    ({ name }) => name === 'wasmalloc' || name === others[turn % others.length].name,
+  );
+}
+
 const waiting = [];
 let atWork = 0;
 
