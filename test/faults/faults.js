@@ -129,9 +129,9 @@ export async function build(program, allocator) {
  * @param {string} program a name of {@link PROGRAMS}
  * @param {string} allocator
  * @param {string} mode a name of {@link MODES}
- * @param {{ from?: number, to?: number, flaw?: string, stopAtFirst?: boolean }} [options] the first
- *   and the last number to fail, all unless told; a flaw that the program is to have; whether to stop
- *   at the first fault
+ * @param {{ from?: number, to?: number, step?: number, flaw?: string, stopAtFirst?: boolean }} [options] the
+ *   first and the last number to fail, and the way from one to the next, all unless told; a flaw that the
+ *   program is to have; whether to stop at the first fault
  * @returns {Promise<{ total: number, injected: number, told: number,
  *   faults: Record<string, number>, failures: { number: number, kinds: string[], text: string }[] }>}
  *   how many there are, and how many of them have been made to fail; in how many of these runs the
@@ -143,10 +143,10 @@ export async function inject(program, allocator, mode, options = {}) {
 }
 
 function work(built, allocator, mode, options) {
-  const { from = 1, to = Infinity, flaw = 'none', stopAtFirst = false } = options;
+  const { from = 1, to = Infinity, step = 1, flaw = 'none', stopAtFirst = false } = options;
   const current = new Int32Array(new SharedArrayBuffer(4));
   const neverFrees = allocator === 'minimal';
-  const task = { mode: MODES[mode], from, to, neverFrees, flaw, stopAtFirst, current };
+  const task = { mode: MODES[mode], from, to, step, neverFrees, flaw, stopAtFirst, current };
   return new Promise((resolve, reject) => {
     const workerData = { ...built, ...task };
     const worker = new Worker(new URL('worker.js', import.meta.url), { workerData });

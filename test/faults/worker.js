@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
 import { FAULTS, FLAWS, TARGETS } from './codes.js';
 
-const { file, module, mode, from, to, neverFrees, flaw, stopAtFirst, current } = workerData;
+const { file, module, mode, from, to, step, neverFrees, flaw, stopAtFirst, current } = workerData;
 
 /** No more than so many failures are described. */
 const DESCRIBED = 20;
@@ -92,7 +92,7 @@ async function injectAll(total) {
   };
   const grows = mode.target === 'growth';
   const instances = new Instances();
-  for (let number = Math.max(from, 1); number <= Math.min(to, total); ++number) {
+  for (let number = Math.max(from, 1); number <= Math.min(to, total); number += step) {
     Atomics.store(current, 0, number);
     const instance = await instances.next();
     const { kinds, text, injected, told } = runOnce(instance, mode, number);
