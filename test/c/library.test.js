@@ -190,7 +190,7 @@ const single = {
   },
   'threads, -O0 with SAFE_HEAP': {
     source: 'threads.c',
-    flags: ['-O0', '-pthread'],
+    flags: ['-O0', '-pthread', '-DKEEP_BREAK'],
     link: ['-sPTHREAD_POOL_SIZE=4', '-sASSERTIONS=0', '-sSAFE_HEAP=1', ...NO_GROWTH],
     args: ['1000'],
   },
