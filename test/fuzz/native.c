@@ -79,6 +79,7 @@ static void watch(int number) {
   if (fuzz_calls == last)
     report(number);
   last = fuzz_calls;
+  signal(number, watch); /* in ISO C a handler serves once */
 }
 
 /* The number after `name=`, or false when the argument is another. */
