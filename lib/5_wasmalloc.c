@@ -609,7 +609,7 @@ static inline struct cache *find_owner(struct cache *cache, size_t mark) {
 /* Gives an object back to the cache of its run. */
 static inline void give_back(struct cache *owner, struct deferred *object, size_t size) {
   size_t index = (size_t)(class_of(owner, size) - owner->classes);
-  mailbox_put(&owner->returned[index], object, object);
+  mailbox_put(&owner->returned[index], object);
 }
 
 /* The objects of a class that others have given back, and where they are. */

@@ -1,17 +1,17 @@
 /*
- * A mailbox: any thread puts chains of freed objects into it, and the thread that owns it takes all of them at once.
+ * A mailbox: any thread puts freed objects into it, and the thread that owns it takes all of them at once.
  *
- *      mailbox        the chain that was put last       the one before
- *      +-------+     +------+   +------+   +------+    +------+   +------+
- *      | first |---->| next |-->| next |-->| next |--->| next |-->| NULL |
- *      +-------+     +------+   +------+   +------+    +------+   +------+
+ *      mailbox        put last     before       first of all
+ *      +-------+     +------+     +------+     +------+
+ *      | last  |---->| next |---->| next |---->| NULL |
+ *      +-------+     +------+     +------+     +------+
  *
  * This is Treiber's stack ("Systems Programming: Coping with Parallelism", 1986), whose one weakness, that an element
  * may be taken and put back between another's look at it and its exchange, needs somebody who takes single elements. To
  * take all is one exchange.
  *
  * Order: putting is a release, and every later put goes on with what it has released, for it is a read-modify-write
- * (ISO C11, 5.1.2.4, release sequence). Taking is an acquire: all links of all chains are there for the
+ * (ISO C11, 5.1.2.4, release sequence). Taking is an acquire: all links are there for the
  * owner. So is what the threads have written into the objects before they freed them.
  *
  * Cost: one atomic instruction, or a few if several threads put at the same time. Nobody waits.
@@ -20,18 +20,17 @@
 #define WASMALLOC_MAILBOX_H
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 /* The objects are what who includes this defers: struct deferred, with a link `next`. */
 typedef _Atomic(struct deferred *) mailbox;
 
-/* Puts a chain into a mailbox. The link of its last object is written here. */
-static inline void mailbox_put(mailbox *box, struct deferred *first, struct deferred *last) {
+/* Puts an object into a mailbox. Its link is written here. */
+static inline void mailbox_put(mailbox *box, struct deferred *object) {
   struct deferred *old = atomic_load_explicit(box, memory_order_relaxed);
   do
-    last->next = old;
-  while (!atomic_compare_exchange_weak_explicit(box, &old, first, memory_order_release,
+    object->next = old;
+  while (!atomic_compare_exchange_weak_explicit(box, &old, object, memory_order_release,
                                                 memory_order_relaxed));
 }
 

@@ -2,8 +2,14 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { browserPath, openBrowser } from '../support/browser.js';
-import { allocators, emcc, languageFlags } from '../support/emcc.js';
-import { port, project, temporaryFolder } from '../support/emcc.js';
+import {
+  allocators,
+  emcc,
+  languageFlags,
+  port,
+  project,
+  temporaryFolder,
+} from '../support/emcc.js';
 
 const source = path.join(project, 'test', 'emscripten', 'programs', 'threads.c');
 

@@ -43,8 +43,8 @@ async function abortsForMemory(js, args) {
 
 /**
  * Ways to link. `source` is a program in programs/; `prints` its output, or a function that gets the
- * allocator's name; `frees`: minimal, which never does, cannot run it; `args` are the program's; `check` takes the place of running it with Node:
- * it gets the path of the JavaScript file and the allocator's name. With an Emscripten older than
+ * allocator's name; `frees`: minimal, which never does, cannot run it; `args` are the program's; `check`
+ * takes the place of running it with Node: it gets the path of the JavaScript file and the allocator's name. With an Emscripten older than
  * `runsSince` the program is linked only: there it does not run with any malloc.
  *
  * With assertions emcc links other builds of the system libraries, which takes it most of a minute to make, so they are

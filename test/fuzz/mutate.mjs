@@ -1,6 +1,7 @@
 // Plants the bugs of mutants.mjs, one at a time, and lets the fuzzer look for them.
 // Usage: import { findMutants, mutantsOf } from './mutate.mjs';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import path from 'node:path';
 import { PROJECT } from '../../scripts/emscripten.mjs';
 import { run } from '../../scripts/run.mjs';
@@ -10,8 +11,8 @@ import { FILES, MUTANTS } from './mutants.mjs';
 /** After so many calls a mutant counts as missed. */
 const CALLS = 2_000_000;
 
-/** The fuzzer's own end when a call takes a second (SIGVTALRM). */
-const HANGS = '26';
+/** The signal by which the fuzzer ends when a call takes a second. */
+const HANGS = `${constants.signals.SIGVTALRM}`;
 
 /** The mutants that change an allocator. */
 export const mutantsOf = (allocator) =>

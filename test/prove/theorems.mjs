@@ -461,11 +461,13 @@ export const THEOREMS = [
   },
   {
     name: 'mailbox: put',
-    says: 'a chain that is put into a mailbox is in front of what was there, whatever others do meanwhile',
+    says: 'an object that is put into a mailbox is in front of what was there, whatever others do meanwhile',
     file: 'mailbox.c',
     entry: 'put_into_mailbox',
     unwind: 10,
-    broken: [fault('mailbox.h', '  do\n    last->next = old;', '  last->next = old;\n  do {\n  }')],
+    broken: [
+      fault('mailbox.h', '  do\n    object->next = old;', '  object->next = old;\n  do {\n  }'),
+    ],
   },
   {
     name: 'mailbox: take',

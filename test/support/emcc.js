@@ -81,9 +81,12 @@ export function findTool(name) {
   return name;
 }
 
+/** Whether all is tested with all allocators: WASMALLOC_TEST_ALL=1 in the environment. */
+export const testAll = !!process.env.WASMALLOC_TEST_ALL;
+
 /**
  * The allocators for one of many ways to build that differ in what is not an allocator's: the general-purpose one,
- * and the others take turns. With WASMALLOC_TEST_ALL=1 in the environment, all.
+ * and the others take turns. Or all ({@link testAll}).
  *
  * @template {{ name: string }} T
  * @param {number} turn the number of the way
@@ -91,11 +94,10 @@ export function findTool(name) {
  * @returns {T[]}
  */
 export function inTurn(turn, all = ALLOCATORS) {
-  if (process.env.WASMALLOC_TEST_ALL) return all;
+  if (testAll) return all;
   const others = all.filter(({ name }) => name !== 'wasmalloc');
-  return all.filter(
-    ({ name }) => name === 'wasmalloc' || name === others[turn % others.length].name,
-  );
+  const other = others[turn % others.length];
+  return all.filter((allocator) => allocator.name === 'wasmalloc' || allocator === other);
 }
 
 const waiting = [];
