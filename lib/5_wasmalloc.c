@@ -63,8 +63,8 @@
  *      | class                       |        |                           |
  *      +-----------------------------+        +---------------------------+
  *             |                                    |                           a new run, a block that
- *      +----------------------------------------------------------------+      is not in one, what is
- *      | the heap: blocks, bins, the rest                               |      larger than 1 KB
+ *      +----------------------------------------------------------------+      is not in one and not
+ *      | the heap: blocks, bins, the rest                               |      deferred
  *      +----------------------------------------------------------------+
  *
  * malloc finds an object in its own cache. free looks at the head of an object: it says whose the run is. Its own
@@ -73,6 +73,10 @@
  * mailbox it takes at once, and uses up as it is (mailbox.h; Leijen, Zorn and de Moura, "Mimalloc: Free List Sharding
  * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
  * who has the lock waits.
+ *
+ * Blocks of 1 to 16 KB come in no runs, but are deferred too, up to 16 KB of them in each cache: on one list, where
+ * malloc takes the first that is large enough and not much larger. When the list is full all go to the heap, for
+ * one taking of the lock.
  *
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
  * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
@@ -115,9 +119,12 @@
 /* The lock is taken now and then only. */
 #define LOCKS_ITSELF
 #define IF_CACHES(...) __VA_ARGS__
+/* For what is called in several places with threads, and else in one. */
+#define SHARED NOT_INLINED
 #else
 #define CACHES 0
 #define IF_CACHES(...)
+#define SHARED inline
 #endif
 
 #include "4_bins.c"
@@ -138,14 +145,25 @@
 #define COARSE 4
 #define COARSE_SIZE (COARSE * ALIGNMENT)
 #define FIRST_COARSE (FINE_UNITS - FINE_UNITS / COARSE)
-#define CLASSES (CACHES ? FIRST_COARSE + LARGE_UNITS / COARSE + 1 : LARGE_UNITS)
+#define SMALL_CLASSES (CACHES ? FIRST_COARSE + LARGE_UNITS / COARSE + 1 : LARGE_UNITS)
+
+/* With threads larger blocks of less than MEDIUM have a class as well: a single one, the last, which has a quick list
+ * only. */
+#define MEDIUM (MOST_PIECES * PIECE)
+#define CLASSES (SMALL_CLASSES + CACHES)
 
 /* A quick list has room for this part of the heap, but for LEAST_ROOM blocks and no more than MOST_ROOM. With
- * threads it has room for LEAST_BYTES: every block that finds no room may take the lock. */
+ * threads it has room for LEAST_BYTES instead, which is a block at least: every one that finds no room may take the lock. */
 #define ROOM_PART 512
-#define LEAST_ROOM (CACHES ? 1 : 4)
+#define LEAST_ROOM 4
 #define LEAST_BYTES 1024
 #define MOST_ROOM 64
+
+/* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
+ * up to this part of what it needs. */
+#define MOST_PIECES 16
+#define PIECE 1024
+#define SURPLUS_PART 8
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
  * all small ones do, for a thread needs no lock for its own runs; and after RARELY_POPULAR that were allocated and
@@ -322,8 +340,15 @@ static inline struct size_class *class_of(struct cache *cache, size_t size) {
   return &cache->classes[CACHES && units > FINE_UNITS ? FIRST_COARSE + units / COARSE : units];
 }
 
+/* The same, of a small or medium block. */
+static inline struct size_class *quick_class(struct cache *cache, size_t size) {
+  return CACHES && size >= LARGE ? &cache->classes[SMALL_CLASSES] : class_of(cache, size);
+}
+
 /* The size of the smallest block that belongs to a class. */
 static inline size_t class_size(uint32_t index) {
+  if (index == SMALL_CLASSES)
+    return LARGE;
   size_t units = CACHES && index > FINE_UNITS ? (index - FIRST_COARSE) * COARSE : index;
   return units * ALIGNMENT;
 }
@@ -532,18 +557,18 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 }
 
 /* Gives a quick list, which is empty, room. */
-static inline void renew_room(struct size_class *class, size_t size) {
+SHARED static void renew_room(struct size_class *class, size_t size) {
   size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART;
   if (CACHES && bytes < LEAST_BYTES)
     bytes = LEAST_BYTES;
   size_t room = bytes / size;
-  class->room = class->most = (uint8_t)(room < LEAST_ROOM  ? LEAST_ROOM
-                                        : room > MOST_ROOM ? MOST_ROOM
-                                                           : room);
+  if (!CACHES && room < LEAST_ROOM)
+    room = LEAST_ROOM;
+  class->room = class->most = (uint8_t)(room > MOST_ROOM ? MOST_ROOM : room);
 }
 
 /* A run with free objects, which is in no ring, or NULL. There is no longer one in use. */
-static inline struct run *find_run(struct size_class *class) {
+SHARED static struct run *find_run(struct size_class *class) {
   struct run *run = run_in_use(class);
   if (!run || !free_objects(run)) {
     struct ring *ring = ring_of(class);
@@ -715,12 +740,7 @@ RARE static bool free_list_reclaim(bool all) {
 }
 
 /* malloc of the heap below. */
-#if CACHES
-NOT_INLINED
-#else
-inline
-#endif
-static void *allocate_below(size_t size) {
+SHARED static void *allocate_below(size_t size) {
   struct block *block = find_free(size);
   return block ? use_block(block, cut_free(block, size)) : allocate_elsewhere(size);
 }
@@ -824,6 +844,22 @@ static inline void *take_deferred(struct size_class *class) {
   return deferred;
 }
 
+#if CACHES
+/* The first deferred medium block that is large enough and not much larger, or NULL. */
+static inline void *take_medium(struct size_class *class, size_t size) {
+  struct deferred *deferred;
+  for (struct deferred **link = &class->quick; (deferred = *link); link = &deferred->next) {
+    size_t found = read_head(payload_block(deferred)) & ~(size_t)FLAGS;
+    if (found - size <= size / SURPLUS_PART) {
+      *link = deferred->next;
+      class->room += (uint8_t)(found / PIECE);
+      break;
+    }
+  }
+  return deferred;
+}
+#endif
+
 /* A block of `size` bytes, where neither the quick list nor the run in use has one. */
 static inline void *allocate_locked(size_t size) {
   struct cache *cache = size < LARGE ? find_cache() : NULL;
@@ -847,8 +883,15 @@ static inline void *allocate_locked(size_t size) {
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
+  size_t size = size_for(bytes);
+  void *payload;
+#if CACHES
+  /* Blocks of MEDIUM and more are not on the list, and need no test for it. */
+  if (size >= LARGE && own && (payload = take_medium(quick_class(own, size), size)))
+    return payload;
+#endif
   IF_CACHES(heap_lock();)
-  void *payload = allocate_locked(size_for(bytes));
+  payload = allocate_locked(size);
   IF_CACHES(heap_unlock();)
   return payload;
 }
@@ -889,20 +932,41 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
+static inline void put_deferred(struct size_class *class, struct deferred *payload) {
+  payload->next = class->quick;
+  class->quick = payload;
+}
+
 /* Puts a freed block or object on its quick list, if that has room, and says whether it has. */
 static inline bool defer(struct size_class *class, struct deferred *payload) {
   if (!class->room)
     return false;
   --class->room;
-  payload->next = class->quick;
-  class->quick = payload;
+  put_deferred(class, payload);
   return true;
 }
 
 #if CACHES
+/* Puts a freed medium block on its quick list, which is emptied first if it has no room. */
+static inline void defer_medium(struct size_class *class, struct deferred *payload, size_t size) {
+  uint8_t pieces = (uint8_t)(size / PIECE);
+  if (class->room < pieces) {
+    heap_lock();
+    release_list(&class->quick, SIZE_MAX);
+    heap_unlock();
+    class->room = MOST_PIECES;
+  }
+  class->room -= pieces;
+  put_deferred(class, payload);
+}
+
 /* free, where there is no room for a block of `size` bytes. A half of the quick list goes with it, so that the
  * lock need not be taken for every block. */
 NOT_INLINED static void release_slowly(struct block *block, size_t size) {
+  if (own && size - LARGE < MEDIUM - LARGE) {
+    defer_medium(quick_class(own, size), block_payload(block), size);
+    return;
+  }
   heap_lock();
   release(block);
   struct cache *cache;
@@ -974,17 +1038,16 @@ static size_t heap_payload_size(const void *payload) {
 /* Releases a block if it is deferred, and says whether it was. */
 RARE static bool release_if_deferred(struct block *block) {
   struct cache *cache = own_cache();
-  if (!EXISTS(cache) || is_object(block) || block->head >= LARGE)
+  if (!EXISTS(cache) || is_object(block) || block->head >= (CACHES ? MEDIUM : LARGE))
     return false;
-  struct deferred **link = &class_of(cache, block_size(block))->quick;
+  struct size_class *class = quick_class(cache, block_size(block));
+  struct deferred **link = &class->quick;
   while (*link && *link != block_payload(block))
     link = &(*link)->next;
   if (!*link)
     return false;
   *link = (*link)->next;
-#if CACHES
-  ++class_of(cache, block_size(block))->room;
-#endif
+  IF_CACHES(++class->room;)
   release_block(block, block_size(block));
   return true;
 }
@@ -1089,19 +1152,18 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
   return count == (free ? run->objects - freed : 1);
 }
 
-/* So much larger than its class says a deferred block cannot be. */
-#define MOST_SURPLUS ((CACHES ? COARSE + 1 : 2) * ALIGNMENT)
-
-/* Checks a list of up to `most` deferred blocks: NULL or what is broken. */
-static const void *list_check(const struct deferred *list, size_t size, size_t most) {
+/* Checks a list of up to `most` deferred blocks of a class: NULL or what is broken. */
+static const void *list_check(const struct deferred *list, uint32_t index, size_t most) {
+  size_t least = class_size(index);
+  /* The last object of a run that was dissolved may be larger than its class says. */
+  size_t end = index == SMALL_CLASSES ? MEDIUM : least + (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
   size_t deferred_blocks = 0;
   for (const struct deferred *deferred = list; deferred; deferred = deferred->next) {
     const struct block *block = payload_block((void *)deferred);
     if (deferred->next && !payload_may_be_at((uintptr_t)deferred->next))
       return deferred;
-    /* The last object of a run that was dissolved may be larger. */
-    size_t surplus = heap_payload_size(deferred) + WORD - size;
-    if (block_is_free(block) || surplus >= MOST_SURPLUS || ++deferred_blocks > most)
+    size_t size = heap_payload_size(deferred) + WORD;
+    if (block_is_free(block) || size < least || size >= end || ++deferred_blocks > most)
       return deferred;
   }
   return NULL;
@@ -1137,10 +1199,10 @@ static const void *heap_check(void) {
     if (!may_use(cache))
       continue;
     for (uint32_t index = 0; index < CLASSES && !broken; ++index) {
-      broken = list_check(cache->classes[index].quick, class_size(index), MOST_ROOM);
+      broken = list_check(cache->classes[index].quick, index, MOST_ROOM);
 #if CACHES
       if (!broken)
-        broken = list_check(cache->rings[index].given, class_size(index), SIZE_MAX);
+        broken = list_check(cache->rings[index].given, index, SIZE_MAX);
 #endif
       if (!broken && index < RUN_CLASSES)
         broken = ring_check(&cache->rings[index], class_size(index), &counts);

@@ -96,7 +96,8 @@ static size_t size_to_use(struct message *message, size_t size, uint32_t *state)
 }
 
 static struct message *create(uint32_t owner, uint32_t *state) {
-  size_t limit = next(state) % 50 == 0 ? 20000 : 300;
+  uint32_t kind = next(state) % 50;
+  size_t limit = kind == 0 ? 20000 : kind < 5 ? 3000 : 300;
   size_t size = sizeof(struct message) + next(state) % limit;
   struct message *message = NULL;
   switch (next(state) % 8) {

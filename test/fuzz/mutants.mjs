@@ -400,8 +400,8 @@ export const MUTANTS = [
     ],
     [
       'a deferred block is released and stays on its list',
-      '  *link = (*link)->next;\n#if CACHES\n  ++class_of',
-      '#if CACHES\n  ++class_of',
+      '  *link = (*link)->next;\n  IF_CACHES(++class',
+      '  IF_CACHES(++class',
     ],
     [
       'the quick list loses its second block',
@@ -415,8 +415,8 @@ export const MUTANTS = [
     ],
     [
       'the whole request is not checked',
-      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  IF_CACHES',
-      '  IF_CACHES',
+      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size',
+      '  size_t size',
     ],
     [
       'a run in use is not told of frees',
