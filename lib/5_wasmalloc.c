@@ -74,7 +74,7 @@
  * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
  * who has the lock waits.
  *
- * Blocks of 1 to 16 KB come in no runs, but are deferred too, up to 16 KB of them in each cache: on one list, where
+ * Blocks of 1 to 8 KB come in no runs, but are deferred too, up to 8 KB of them in each cache: on one list, where
  * malloc takes the first that is large enough and not much larger. When the list is full all go to the heap, for
  * one taking of the lock.
  *
@@ -161,7 +161,7 @@
 
 /* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
  * up to this part of what it needs. */
-#define MOST_PIECES 16
+#define MOST_PIECES 8
 #define PIECE 1024
 #define SURPLUS_PART 8
 
