@@ -104,13 +104,25 @@ export function readStamp() {
   return stamp.root === TOOLCHAIN_ROOT && existsSync(TOOLCHAIN_ROOT) ? stamp : undefined;
 }
 
+/** What tells emcc which Python to take: `python3` may be a script that looks for one, at each start anew. */
+function findPython() {
+  const python = firstLine('python3', ['-c', 'import sys; print(sys.executable)']);
+  return python ? { EMSDK_PYTHON: python } : {};
+}
+
 /** @returns {Emscripten} the project's own toolchain, taken to be complete */
 export function projectEmscripten(version) {
   const folder = path.join(TOOLCHAIN_ROOT, 'emscripten');
   return {
     ...drivers(folder),
     version,
-    env: { EM_CONFIG: path.join(folder, '.emscripten'), EM_NODE_JS: process.execPath },
+    env: {
+      EM_CONFIG: path.join(folder, '.emscripten'),
+      EM_NODE_JS: process.execPath,
+      ...findPython(),
+      // The folder's stamp says that all is there.
+      EMCC_SKIP_SANITY_CHECK: '1',
+    },
     source: 'project',
     llvmBin: path.join(TOOLCHAIN_ROOT, 'llvm', 'bin'),
     binaryenBin: path.join(TOOLCHAIN_ROOT, 'binaryen', 'bin'),

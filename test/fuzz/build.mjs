@@ -161,6 +161,8 @@ export async function buildModule({ allocator, folder, words = false, flags = []
     // The compiler would take it for granted that malloc leaves errno alone.
     ...['-fno-builtin', '-std=c11', '-O2', '-g1', ...definesOf(allocator), `-I${LIB}`],
     ...(words ? ['-DFUZZ_WORDS'] : []),
+    // Else emcc would build libc++.
+    '-sDEFAULT_TO_CXX=0',
     ...['-sMALLOC=none', '-sALLOW_MEMORY_GROWTH', '-sMAXIMUM_MEMORY=256MB', '-sINITIAL_HEAP=65536'],
     ...[
       '-sENVIRONMENT=node',

@@ -178,7 +178,9 @@ export async function runFaults({
     const { sources: files, flags } = PROGRAMS[program];
     const compiled = await Promise.all(['fault.c', ...files].map((file) => compile(file, width)));
     const output = path.join(folder, `${program}-${allocator}-${width}.js`);
-    const options = ['-O2', '-sEXIT_RUNTIME', ...flags, ...WIDTHS[width].flags];
+    // operator new is in libc++abi; libc++, which emcc would build as well, is not needed.
+    const cxx = ['-sDEFAULT_TO_CXX=0', '-lc++abi'];
+    const options = ['-O1', '-sEXIT_RUNTIME', ...cxx, ...flags, ...WIDTHS[width].flags];
     await queued(() => emcc([...compiled, ...options, allocatorFlag(allocator), '-o', output]));
     return output;
   }
