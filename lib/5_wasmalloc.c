@@ -347,7 +347,7 @@ static inline struct size_class *quick_class(struct cache *cache, size_t size) {
 
 /* The size of the smallest block that belongs to a class. */
 static inline size_t class_size(uint32_t index) {
-  if (index == SMALL_CLASSES)
+  if (CACHES && index == SMALL_CLASSES)
     return LARGE;
   size_t units = CACHES && index > FINE_UNITS ? (index - FIRST_COARSE) * COARSE : index;
   return units * ALIGNMENT;
@@ -1156,14 +1156,15 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
 static const void *list_check(const struct deferred *list, uint32_t index, size_t most) {
   size_t least = class_size(index);
   /* The last object of a run that was dissolved may be larger than its class says. */
-  size_t end = index == SMALL_CLASSES ? MEDIUM : least + (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
+  size_t end =
+      CACHES && index == SMALL_CLASSES ? MEDIUM : least + (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
   size_t deferred_blocks = 0;
   for (const struct deferred *deferred = list; deferred; deferred = deferred->next) {
     const struct block *block = payload_block((void *)deferred);
     if (deferred->next && !payload_may_be_at((uintptr_t)deferred->next))
       return deferred;
-    size_t size = heap_payload_size(deferred) + WORD;
-    if (block_is_free(block) || size < least || size >= end || ++deferred_blocks > most)
+    size_t surplus = heap_payload_size(deferred) + WORD - least;
+    if (block_is_free(block) || surplus >= end - least || ++deferred_blocks > most)
       return deferred;
   }
   return NULL;

@@ -5,14 +5,17 @@
 
 #include <new>
 
+// std::nothrow itself is in libc++, which is not linked.
+static const std::nothrow_t quiet{};
+
 static void refuses(std::size_t step) {
   const std::size_t size = SIZE_MAX - step;
-  void *block = operator new(size, std::nothrow);
+  void *block = operator new(size, quiet);
   EXPECT(!block, "new of SIZE_MAX - %zu bytes: got %p", step, block);
-  block = operator new[](size, std::nothrow);
+  block = operator new[](size, quiet);
   EXPECT(!block, "new[] of SIZE_MAX - %zu bytes: got %p", step, block);
   for (std::size_t alignment = 16; alignment <= 65536; alignment *= 2) {
-    block = operator new(size, std::align_val_t(alignment), std::nothrow);
+    block = operator new(size, std::align_val_t(alignment), quiet);
     EXPECT(!block, "new of SIZE_MAX - %zu bytes, alignment %zu: got %p", step, alignment, block);
   }
 }
