@@ -162,7 +162,7 @@
 /* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
  * up to this part of what it needs. */
 #define MOST_PIECES 8
-#define PIECE 1024
+#define PIECE ((size_t)1024)
 #define SURPLUS_PART 8
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
