@@ -1156,15 +1156,15 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
 static const void *list_check(const struct deferred *list, uint32_t index, size_t most) {
   size_t least = class_size(index);
   /* The last object of a run that was dissolved may be larger than its class says. */
-  size_t end =
-      CACHES && index == SMALL_CLASSES ? MEDIUM : least + (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
+  size_t surplus_end =
+      CACHES && index == SMALL_CLASSES ? MEDIUM - LARGE : (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
   size_t deferred_blocks = 0;
   for (const struct deferred *deferred = list; deferred; deferred = deferred->next) {
     const struct block *block = payload_block((void *)deferred);
     if (deferred->next && !payload_may_be_at((uintptr_t)deferred->next))
       return deferred;
     size_t surplus = heap_payload_size(deferred) + WORD - least;
-    if (block_is_free(block) || surplus >= end - least || ++deferred_blocks > most)
+    if (block_is_free(block) || surplus >= surplus_end || ++deferred_blocks > most)
       return deferred;
   }
   return NULL;
