@@ -1,9 +1,9 @@
-// The debug build: leaks with where they come from, in Node and in Chromium; what its check prints; fill patterns.
+// The debug build: leaks with where they come from, in Node and in browsers; what its check prints; fill patterns.
 // Usage: npx mocha test/debug/debug.test.js [-g 'part of a name']
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { browserPath, openBrowser } from '../support/browser.js';
+import { BROWSERS } from '../support/browser.js';
 import {
   allocatorFlag,
   emcc,
@@ -126,33 +126,36 @@ describe('debug', function () {
     assertExample(readReport(stderr));
   });
 
-  const reason = browserPath ? '' : ' (skipped: no Chromium on PATH: apt-get install chromium)';
-  (reason ? it.skip : it)(`and in Chromium${reason}`, async () => {
-    await example;
-    const { page, close } = await openBrowser((url) => path.join(folder, path.basename(url)));
-    try {
-      const said = await page.evaluate(
-        (url) =>
-          new Promise((resolve, reject) => {
-            const lines = [];
-            globalThis.Module = {
-              print() {},
-              printErr: (line) => lines.push(line),
-              onExit: () => resolve(lines.join('\n')),
-              onAbort: reject,
-            };
-            const { document } = globalThis;
-            const script = document.createElement('script');
-            Object.assign(script, { src: url, onerror: reject });
-            document.body.append(script);
-          }),
-        '/leak.js',
-      );
-      assertExample(readReport(said));
-    } finally {
-      await close();
-    }
-  });
+  for (const browser of BROWSERS)
+    (browser.path ? it : it.skip)(
+      `and in ${browser.name}${browser.path ? '' : ` ${browser.missing}`}`,
+      async () => {
+        await example;
+        const { page, close } = await browser.open((url) => path.join(folder, path.basename(url)));
+        try {
+          const said = await page.evaluate(
+            (url) =>
+              new Promise((resolve, reject) => {
+                const lines = [];
+                globalThis.Module = {
+                  print() {},
+                  printErr: (line) => lines.push(line),
+                  onExit: () => resolve(lines.join('\n')),
+                  onAbort: reject,
+                };
+                const { document } = globalThis;
+                const script = document.createElement('script');
+                Object.assign(script, { src: url, onerror: reject });
+                document.body.append(script);
+              }),
+            '/leak.js',
+          );
+          assertExample(readReport(said));
+        } finally {
+          await close();
+        }
+      },
+    );
 
   it('names functions and offsets where there is no source map, and says how to get one', async () => {
     await unnamed;

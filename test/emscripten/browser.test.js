@@ -1,7 +1,7 @@
 // Threads in a browser, whose main thread must never wait for a lock.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { browserPath, openBrowser } from '../support/browser.js';
+import { describeInBrowsers } from '../support/browser.js';
 import {
   allocators,
   emcc,
@@ -13,17 +13,12 @@ import {
 
 const source = path.join(project, 'test', 'emscripten', 'programs', 'threads.c');
 
-describe('threads in a browser, the main thread among them', function () {
-  if (!browserPath) {
-    it.skip('all allocators (skipped: no Chromium on PATH: apt-get install chromium)');
-    return;
-  }
-
+describeInBrowsers('threads in a browser, the main thread among them', (browser) => {
   const folder = temporaryFolder();
   let page, close;
   before(async () => {
     const fileOf = (url) => path.join(folder, path.basename(url));
-    ({ page, close } = await openBrowser(fileOf));
+    ({ page, close } = await browser.open(fileOf));
   });
   after(() => close?.());
 

@@ -1,7 +1,7 @@
-// The package in a browser, without a bundler: plain ES modules and fetch.
+// The package in browsers, without a bundler: plain ES modules and fetch.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { browserPath, openBrowser } from '../support/browser.js';
+import { describeInBrowsers } from '../support/browser.js';
 import { project } from './support.js';
 
 /** Serves the folders that the package consists of, and the test. */
@@ -9,15 +9,10 @@ function fileOf(url) {
   return /^\/(js|dist|test\/js)\/[\w.-]+$/.test(url) ? path.join(project, url) : undefined;
 }
 
-describe('a browser', () => {
-  if (!browserPath) {
-    it.skip('runs all allocators (skipped: no Chromium on PATH: apt-get install chromium)');
-    return;
-  }
-
+describeInBrowsers('the package in a browser', (browser) => {
   let page, close;
   before(async () => {
-    ({ page, close } = await openBrowser(fileOf));
+    ({ page, close } = await browser.open(fileOf));
   });
   after(() => close?.());
 

@@ -1,28 +1,110 @@
-// Opens pages in Chromium, served on the loopback interface.
-// Usage: import { openBrowser, browserPath } from '../support/browser.js';
-import { existsSync, readFileSync } from 'node:fs';
+// Opens pages in browsers, served on the loopback interface.
+// Usage: import { BROWSERS, describeInBrowsers } from '../support/browser.js';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
+import { setTimeout } from 'node:timers/promises';
+import { chromium, firefox } from 'playwright-core';
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+/** The first of these programs that is on PATH, or undefined. */
+const findProgram = (...programs) =>
+  (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .flatMap((folder) => programs.map((program) => path.join(folder, program)))
+    .find((file) => existsSync(file));
 
-/** Chromium's program, or undefined where there is none. */
-export const browserPath = (process.env.PATH ?? '')
-  .split(path.delimiter)
-  .flatMap((folder) => PROGRAMS.map((program) => path.join(folder, program)))
-  .find((file) => existsSync(file));
+/**
+ * @typedef {object} Browser
+ * @property {string} name
+ * @property {string} [path] its program; undefined where there is none
+ * @property {string} missing why tests are skipped where there is none
+ * @property {(title: string, test: Function) => void} itEmulates mocha's `it` for tests of what
+ *   Playwright's `page.emulateMedia` changes; skips them where that does nothing
+ * @property {(fileOf: (url: string) => string | undefined) => Promise<Opened>} open serves files and
+ *   opens an empty page. `fileOf` tells the file for a path such as '/js/index.js', or undefined if
+ *   it is not to be served
+ */
+
+/**
+ * @typedef {object} Opened
+ * @property {import('playwright-core').Page} page
+ * @property {string} address of the server
+ * @property {(act: () => Promise<void>) => Promise<{ name: string, path: string }>} download does
+ *   something that makes the page offer a file, and takes the file
+ * @property {() => Promise<void>} close
+ */
+
+/** @type {Browser[]} the browsers that pages are tested in, as Debian ships them */
+export const BROWSERS = [
+  {
+    name: 'Chromium',
+    path: findProgram('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'),
+    missing: '(skipped: no Chromium on PATH: apt-get install chromium)',
+    itEmulates: (title, test) => it(title, test),
+    async open(fileOf) {
+      const args = ['--no-sandbox', '--disable-dev-shm-usage'];
+      const browser = await chromium.launch({ executablePath: this.path, args });
+      const opened = await serve(browser, fileOf);
+      const download = async (act) => {
+        const [offered] = await Promise.all([opened.page.waitForEvent('download'), act()]);
+        return { name: offered.suggestedFilename(), path: await offered.path() };
+      };
+      return { ...opened, download };
+    },
+  },
+  {
+    name: 'Firefox',
+    path: findProgram('firefox-esr', 'firefox'),
+    missing: '(skipped: no Firefox on PATH: apt-get install firefox-esr)',
+    itEmulates: (title) => it.skip(`${title} (skipped: Playwright cannot emulate that in Firefox)`),
+    async open(fileOf) {
+      const folder = mkdtempSync(path.join(tmpdir(), 'wasmalloc-downloads-'));
+      const browser = await firefox.launch({
+        executablePath: this.path,
+        // Makes Playwright drive a Firefox that it has not patched, by WebDriver BiDi. From 1.65 on
+        // it asks for more of BiDi than Firefox ESR 153 has: hence the 1.64 in package.json.
+        channel: 'moz-firefox',
+        downloadsPath: folder,
+      });
+      const opened = await serve(browser, fileOf);
+      const close = async () => {
+        await opened.close();
+        rmSync(folder, { recursive: true });
+      };
+      // Playwright does not hear of Firefox's downloads. A file is complete when no .part is left.
+      const download = async (act) => {
+        await act();
+        for (;;) {
+          const files = readdirSync(folder);
+          if (files.length === 1 && !files[0].endsWith('.part'))
+            return { name: files[0], path: path.join(folder, files[0]) };
+          await setTimeout(50);
+        }
+      };
+      return { ...opened, download, close };
+    },
+  },
+];
+
+/**
+ * Describes the same tests for each browser; where one is missing, a skipped test says so.
+ *
+ * @param {string} title
+ * @param {(this: Mocha.Suite, browser: Browser) => void} describeTests
+ */
+export function describeInBrowsers(title, describeTests) {
+  for (const browser of BROWSERS)
+    describe(`${title} (${browser.name})`, function () {
+      if (browser.path) describeTests.call(this, browser);
+      else it.skip(`works ${browser.missing}`);
+    });
+}
 
 const TYPES = { '.js': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
 
-/**
- * Serves files, with the headers that a page needs for shared memory, and opens an empty page.
- *
- * @param {(url: string) => string | undefined} fileOf the file for a path such as '/js/index.js', or
- *   undefined if it is not to be served; '/' is the empty page
- * @returns {Promise<{ page: import('playwright-core').Page, address: string, close: () => Promise<void> }>}
- */
-export async function openBrowser(fileOf) {
+/** Serves files, with the headers that a page needs for shared memory, and opens an empty page at '/'. */
+async function serve(browser, fileOf) {
   const server = createServer((request, response) => {
     const file = request.url === '/' ? undefined : fileOf(request.url);
     const headers = {
@@ -35,8 +117,6 @@ export async function openBrowser(fileOf) {
     else response.writeHead(404).end();
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const args = ['--no-sandbox', '--disable-dev-shm-usage'];
-  const browser = await chromium.launch({ executablePath: browserPath, args });
   const page = await browser.newPage();
   const address = `http://127.0.0.1:${server.address().port}/`;
   await page.goto(address);

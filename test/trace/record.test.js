@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { browserPath, openBrowser } from '../support/browser.js';
+import { describeInBrowsers } from '../support/browser.js';
 import { allocators, emcc, findNode24, port, project } from '../support/emcc.js';
 import { runModule, temporaryFolder } from '../support/emcc.js';
 import { link, programs, readAll, record } from './support.js';
@@ -189,19 +189,17 @@ for (let i = 0; i < 2; ++i) await create({ traceFile: 'told.bin', print() {} });
   });
 });
 
-describe('a program that records in a browser', function () {
+describeInBrowsers('a program that records in a browser', function (browser) {
   this.timeout(600_000);
-  if (!browserPath) {
-    it.skip('(skipped: no Chromium on PATH: apt-get install chromium)');
-    return;
-  }
   const flags = ['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sENVIRONMENT=web,worker', ...MODULE];
-  let folder, page, close;
+  let folder, page, close, download;
   before(async () => {
     const file = await link(threads, 'browser.js', { flags: [...flags, '-sEXIT_RUNTIME'] });
     await link(calls, 'download.js', { flags: [...MODULE, '-sEXIT_RUNTIME'] });
     folder = path.dirname(file);
-    ({ page, close } = await openBrowser((url) => path.join(folder, path.basename(url))));
+    ({ page, close, download } = await browser.open((url) =>
+      path.join(folder, path.basename(url)),
+    ));
   });
   after(() => close?.());
 
@@ -224,14 +222,14 @@ describe('a program that records in a browser', function () {
   });
 
   it('offers the trace as a download', async () => {
-    const downloading = page.waitForEvent('download');
-    await page.evaluate(async () => {
-      const { default: create } = await import('/download.js');
-      await create({ print: () => {} });
-    });
-    const download = await downloading;
-    assert.match(download.suggestedFilename(), /\.trace$/);
-    const { events, trace } = await readAll(await download.path());
+    const file = await download(() =>
+      page.evaluate(async () => {
+        const { default: create } = await import('/download.js');
+        await create({ print: () => {} });
+      }),
+    );
+    assert.match(file.name, /\.trace$/);
+    const { events, trace } = await readAll(file.path);
     assert.equal(trace.end.events, events.length);
     assert(events.length > 40_000);
   });
