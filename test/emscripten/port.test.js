@@ -87,7 +87,9 @@ describe('emscripten: the port', function () {
     }
 
     it('accepts -sMALLOC=none', async () => {
-      await emcc([words, `--use-port=${port}`, '-sMALLOC=none', '-o', 'none.js'], { cwd: folder });
+      await emcc([words, `--use-port=${port}`, '-sMALLOC=none', '-O1', '-o', 'none.js'], {
+        cwd: folder,
+      });
     });
 
     for (const sanitizer of ['address', 'leak']) {
@@ -142,7 +144,7 @@ describe('emscripten: the port', function () {
     const flag = `--use-port=${relative}`;
     // Compiled without the flag the header would not be found.
     built(await emcc(['-c', words, flag, '-O1', '-o', 'words.o'], { cwd: build }));
-    built(await emcc(['words.o', flag, '-o', 'the words.js'], { cwd: build }));
+    built(await emcc(['words.o', flag, '-O1', '-o', 'the words.js'], { cwd: build }));
     const { stdout } = await runModule('the words.js', { cwd: build });
     assert.match(stdout, /^5000 words, 1024 distinct/);
     await assert.rejects(emcc(['-c', words, '-o', 'no.o'], { cwd: build }), /wasmalloc\.h/);
@@ -166,7 +168,7 @@ describe('emscripten: the port', function () {
     const original = readFileSync(source, 'utf8');
     for (const edition of [1, 2, 1]) {
       writeFileSync(source, `${original}\nint edition(void) { return ${edition}; }\n`);
-      built(await emcc([program, `--use-port=${copy}`, '-o', 'edited.js'], { cwd: folder }));
+      built(await emcc([program, `--use-port=${copy}`, '-O1', '-o', 'edited.js'], { cwd: folder }));
       assert.equal((await runModule('edited.js', { cwd: folder })).stdout, `${edition}\n`);
     }
   });
@@ -178,7 +180,7 @@ describe('emscripten: the port', function () {
         const allocator = names[number % 2];
         const output = `concurrent-${number}.js`;
         const link = await emcc(
-          [words, `--use-port=${copy}:allocator=${allocator}`, '-o', output],
+          [words, `--use-port=${copy}:allocator=${allocator}`, '-O1', '-o', output],
           { cwd: folder },
         );
         await runModule(output, { cwd: folder });

@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readTrace } from '../../js/index.js';
-import { emcc, port, queued, runModule, temporaryFolder } from '../support/emcc.js';
+import { emcc, languageFlags, port, queued, runModule, temporaryFolder } from '../support/emcc.js';
 
 export const programs = fileURLToPath(new URL('programs/', import.meta.url));
 
@@ -22,7 +22,8 @@ export function link(source, name, { allocator = 'bins', trace = '1', flags = []
   const flag = `--use-port=${port}:allocator=${allocator}:trace=${trace}`;
   // The compiler may leave no call out, nor make another one of it. What cannot be had is refused.
   const growth = ['-sALLOW_MEMORY_GROWTH', '-sABORTING_MALLOC=0', '-Wno-pthreads-mem-growth'];
-  const all = [source, '-O1', '-fno-builtin', ...growth, ...flags, flag, '-o', output];
+  const what = ['-O1', '-fno-builtin', ...growth, ...languageFlags([source]), ...flags, flag];
+  const all = [source, ...what, '-o', output];
   return queued(() => emcc(all)).then(() => output);
 }
 
