@@ -72,8 +72,8 @@ static struct call_stack unknown_stack;
 
 /* clang-format off */
 
-/* Addresses are passed as double: so they are numbers in JavaScript, however wide they are. No backslashes here: C
- * would take them. */
+/* Addresses are passed as double: so they are numbers in JavaScript, however wide they are. No backslashes and no ??= here: C
+ * would take them, the one as an escape and the other as a trigraph. */
 
 EM_JS_DEPS(wasmalloc_call_stack, "$stringToUTF8,$lengthBytesUTF8");
 
@@ -82,45 +82,53 @@ EM_JS_DEPS(wasmalloc_call_stack, "$stringToUTF8,$lengthBytesUTF8");
 EM_JS(int, wasmalloc_call_stack, (double places, int most), {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 64;
-  const lines = new Error().stack.split('\n');
+  const { stack } = new Error();
   Error.stackTraceLimit = limit;
-  const frames = [];
-  let inside = -1;
-  for (const line of lines) {
-    const [, name, where] =
-      /^ +at (.*) [(](.*)[)]$/.exec(line) ?? /^ +at ()(.*)$/.exec(line) ?? /^(.*?)@(.*)$/.exec(line) ?? [];
-    if (!where || where.startsWith('node:')) continue;
-    const wasm = /(wasm-function.[0-9]+.):(0x[0-9a-f]+)/.exec(where);
-    if (wasm) {
-      const text = name.replace(/^.*?[.]wasm[.]/, "") || wasm[1];
-      frames.push({ place: Number(wasm[2]), text });
-      if (inside < 0) inside = frames.length;
-    } else {
-      const text = (name || '(anonymous)') + ' ' + where;
-      let hash = 0;
-      for (const character of text) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
-      frames.push({ place: (hash | 0x80000000) >>> 0, text });
+  // What was made of texts: most calls come from where earlier ones came from. Bounded, for there may be many.
+  const known = (wasmalloc_call_stack.known ||= new Map());
+  let frames = known.get(stack);
+  if (frames === undefined) {
+    const all = [];
+    let inside = -1;
+    for (const line of stack.split('\n')) {
+      const [, name, where] =
+        /^ +at (.*) [(](.*)[)]$/.exec(line) ?? /^ +at ()(.*)$/.exec(line) ?? /^(.*?)@(.*)$/.exec(line) ?? [];
+      if (!where || where.startsWith('node:')) continue;
+      const wasm = /(wasm-function.[0-9]+.):(0x[0-9a-f]+)/.exec(where);
+      if (wasm) {
+        const text = name.replace(/^.*?[.]wasm[.]/, "") || wasm[1];
+        all.push({ place: Number(wasm[2]), text });
+        if (inside < 0) inside = all.length;
+      } else {
+        const text = (name || '(anonymous)') + ' ' + where;
+        let hash = 0;
+        for (const character of text) hash = (Math.imul(hash, 31) + character.charCodeAt(0)) | 0;
+        all.push({ place: (hash | 0x80000000) >>> 0, text });
+      }
     }
+    // Without offsets: what is above this very function.
+    if (inside < 0) inside = 1 + all.findLastIndex(({ text }) => text.includes('wasmalloc_call_stack'));
+    const own = /^(emscripten_builtin_.*|call_stack_here|mark|heap_(allocate|resize|allocate_aligned)|allocate_aligned|(m|c|re)alloc|reallocarray|(posix_)?memalign|aligned_alloc|p?valloc)$/;
+    while (inside < all.length && own.test(all[inside].text)) ++inside;
+    const runtime = /^(__pthread_create|em_task_queue_create|get_or_add_tasks_for_thread|_emscripten_(thread_mailbox_init|run_js_on_main_thread|proxy_main))$/;
+    const isRuntime = inside < all.length && runtime.test(all[inside].text);
+    frames = isRuntime ? null : all.slice(inside, inside + most);
+    if (known.size >= 10000) known.clear();
+    known.set(stack, frames);
   }
-  // Without offsets: what is above this very function.
-  if (inside < 0) inside = 1 + frames.findLastIndex(({ text }) => text.includes('wasmalloc_call_stack'));
-  const own = /^(emscripten_builtin_.*|call_stack_here|mark|heap_(allocate|resize|allocate_aligned)|allocate_aligned|(m|c|re)alloc|reallocarray|(posix_)?memalign|aligned_alloc|p?valloc)$/;
-  while (inside < frames.length && own.test(frames[inside].text)) ++inside;
-  const runtime = /^(__pthread_create|em_task_queue_create|get_or_add_tasks_for_thread|_emscripten_(thread_mailbox_init|run_js_on_main_thread|proxy_main))$/;
-  if (inside < frames.length && runtime.test(frames[inside].text)) return -1;
-  const rest = frames.slice(inside, inside + most);
-  rest.forEach(({ place }, i) => (HEAPU32[places / 4 + i] = place));
-  wasmalloc_call_stack.texts = rest.map(({ text }) => text);
-  return rest.length;
+  if (!frames) return -1;
+  frames.forEach(({ place }, i) => (HEAPU32[places / 4 + i] = place));
+  wasmalloc_call_stack.frames = frames;
+  return frames.length;
 });
 
 /* The bytes of a frame's text, of those that this thread stored last, with the 0 at its end. */
 EM_JS(int, wasmalloc_frame_length, (int index), {
-  return lengthBytesUTF8(wasmalloc_call_stack.texts[index]) + 1;
+  return lengthBytesUTF8(wasmalloc_call_stack.frames[index].text) + 1;
 });
 
 EM_JS(void, wasmalloc_frame_text, (int index, double text, int bytes), {
-  stringToUTF8(wasmalloc_call_stack.texts[index], text, bytes);
+  stringToUTF8(wasmalloc_call_stack.frames[index].text, text, bytes);
 });
 
 /* clang-format on */
