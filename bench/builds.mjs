@@ -13,8 +13,11 @@ import { FLOORS } from './workloads.mjs';
 export const OURS = ALLOCATORS.map(({ name }) => name);
 export const SUBJECTS = [...OURS, ...PEERS];
 
+/** The allocator that records what it is asked for: what recording costs. */
+const RECORDING = 'wasmalloc:trace=1';
+
 /** And what may be measured if it is named. */
-export const ALL_SUBJECTS = [...VARIANTS.map(({ name }) => name), ...PEERS];
+export const ALL_SUBJECTS = [...VARIANTS.map(({ name }) => name), RECORDING, ...PEERS];
 export { PEERS };
 
 const CACHE = path.join(PROJECT, '.cache', 'bench');

@@ -44,8 +44,10 @@ async function nodeEngine(program) {
     tiers: Object.keys(TIERS),
     async run(tier, module, job, timeout = TIMEOUT) {
       const args = [...TIERS[tier], runner, module, JSON.stringify(job)];
+      // Where a build that records writes to.
+      const env = { WASMALLOC_TRACE: path.join(path.dirname(module), 'program.trace') };
       try {
-        return JSON.parse((await run(program, args, { timeout })).stdout);
+        return JSON.parse((await run(program, args, { env, timeout })).stdout);
       } catch (error) {
         if (error.signal) return { failed: 'too slow' };
         throw error;
