@@ -72,8 +72,8 @@ static struct call_stack unknown_stack;
 
 /* clang-format off */
 
-/* Addresses are passed as double: so they are numbers in JavaScript, however wide they are. No backslashes and no ??= here: C
- * would take them, the one as an escape and the other as a trigraph. */
+/* Addresses are passed as double: so they are numbers in JavaScript, however wide they are. No backslashes and no
+ * ??= here: C would take them, the one as an escape and the other as a trigraph. */
 
 EM_JS_DEPS(wasmalloc_call_stack, "$stringToUTF8,$lengthBytesUTF8");
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { BROWSERS } from '../support/browser.js';
+import { describeInBrowsers } from '../support/browser.js';
 import {
   allocatorFlag,
   emcc,
@@ -126,36 +126,34 @@ describe('debug', function () {
     assertExample(readReport(stderr));
   });
 
-  for (const browser of BROWSERS)
-    (browser.path ? it : it.skip)(
-      `and in ${browser.name}${browser.path ? '' : ` ${browser.missing}`}`,
-      async () => {
-        await example;
-        const { page, close } = await browser.open((url) => path.join(folder, path.basename(url)));
-        try {
-          const said = await page.evaluate(
-            (url) =>
-              new Promise((resolve, reject) => {
-                const lines = [];
-                globalThis.Module = {
-                  print() {},
-                  printErr: (line) => lines.push(line),
-                  onExit: () => resolve(lines.join('\n')),
-                  onAbort: reject,
-                };
-                const { document } = globalThis;
-                const script = document.createElement('script');
-                Object.assign(script, { src: url, onerror: reject });
-                document.body.append(script);
-              }),
-            '/leak.js',
-          );
-          assertExample(readReport(said));
-        } finally {
-          await close();
-        }
-      },
-    );
+  describeInBrowsers('leaks in a browser', (browser) => {
+    it('are reported in the same way', async () => {
+      await example;
+      const { page, close } = await browser.open((url) => path.join(folder, path.basename(url)));
+      try {
+        const said = await page.evaluate(
+          (url) =>
+            new Promise((resolve, reject) => {
+              const lines = [];
+              globalThis.Module = {
+                print() {},
+                printErr: (line) => lines.push(line),
+                onExit: () => resolve(lines.join('\n')),
+                onAbort: reject,
+              };
+              const { document } = globalThis;
+              const script = document.createElement('script');
+              Object.assign(script, { src: url, onerror: reject });
+              document.body.append(script);
+            }),
+          '/leak.js',
+        );
+        assertExample(readReport(said));
+      } finally {
+        await close();
+      }
+    });
+  });
 
   it('names functions and offsets where there is no source map, and says how to get one', async () => {
     await unnamed;

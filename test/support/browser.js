@@ -1,18 +1,15 @@
 // Opens pages in browsers, served on the loopback interface.
-// Usage: import { BROWSERS, describeInBrowsers } from '../support/browser.js';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+// Usage: import { describeInBrowsers } from '../support/browser.js';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { chromium, firefox } from 'playwright-core';
+import { onPath } from '../../scripts/emscripten.mjs';
+import { temporaryFolder } from './emcc.js';
 
 /** The first of these programs that is on PATH, or undefined. */
-const findProgram = (...programs) =>
-  (process.env.PATH ?? '')
-    .split(path.delimiter)
-    .flatMap((folder) => programs.map((program) => path.join(folder, program)))
-    .find((file) => existsSync(file));
+const findProgram = (...programs) => programs.map(onPath).find(Boolean);
 
 /**
  * @typedef {object} Browser
@@ -36,7 +33,7 @@ const findProgram = (...programs) =>
  */
 
 /** @type {Browser[]} the browsers that pages are tested in, as Debian ships them */
-export const BROWSERS = [
+const BROWSERS = [
   {
     name: 'Chromium',
     path: findProgram('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'),
@@ -59,7 +56,7 @@ export const BROWSERS = [
     missing: '(skipped: no Firefox on PATH: apt-get install firefox-esr)',
     itEmulates: (title) => it.skip(`${title} (skipped: Playwright cannot emulate that in Firefox)`),
     async open(fileOf) {
-      const folder = mkdtempSync(path.join(tmpdir(), 'wasmalloc-downloads-'));
+      const folder = temporaryFolder('wasmalloc-downloads-');
       const browser = await firefox.launch({
         executablePath: this.path,
         // Makes Playwright drive a Firefox that it has not patched, by WebDriver BiDi. From 1.65 on
@@ -68,10 +65,6 @@ export const BROWSERS = [
         downloadsPath: folder,
       });
       const opened = await serve(browser, fileOf);
-      const close = async () => {
-        await opened.close();
-        rmSync(folder, { recursive: true });
-      };
       // Playwright does not hear of Firefox's downloads. A file is complete when no .part is left.
       const download = async (act) => {
         await act();
@@ -82,7 +75,7 @@ export const BROWSERS = [
           await setTimeout(50);
         }
       };
-      return { ...opened, download, close };
+      return { ...opened, download };
     },
   },
 ];

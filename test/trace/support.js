@@ -22,8 +22,8 @@ export function link(source, name, { allocator = 'bins', trace = '1', flags = []
   const flag = `--use-port=${port}:allocator=${allocator}:trace=${trace}`;
   // The compiler may leave no call out, nor make another one of it. What cannot be had is refused.
   const growth = ['-sALLOW_MEMORY_GROWTH', '-sABORTING_MALLOC=0', '-Wno-pthreads-mem-growth'];
-  const what = ['-O1', '-fno-builtin', ...growth, ...languageFlags([source]), ...flags, flag];
-  const all = [source, ...what, '-o', output];
+  const language = languageFlags([source]);
+  const all = [source, '-O1', '-fno-builtin', ...growth, ...language, ...flags, flag, '-o', output];
   return queued(() => emcc(all)).then(() => output);
 }
 
