@@ -15,6 +15,7 @@
 #if defined(__EMSCRIPTEN_SHARED_MEMORY__) || defined(WASMALLOC_THREADS)
 
 #include "compiler.h"
+#include "memory.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -40,6 +41,11 @@ static void wake_one(atomic_int *lock) {
   __builtin_wasm_memory_atomic_notify((int *)lock, 1);
 }
 
+/* What the lock guards may lie in memory that another thread has grown. */
+static void catch_up(void) {
+  memory_catch_up();
+}
+
 #else /* the development machine */
 
 #include <sched.h>
@@ -52,6 +58,8 @@ static void wait_for_lock(atomic_int *lock) {
 static void wake_one(atomic_int *lock) {
   (void)lock;
 }
+
+static void catch_up(void) {}
 
 #endif
 
@@ -90,17 +98,26 @@ RARE static void heap_lock_slowly(void) {
 }
 KEEP_APART(heap_lock_slowly);
 
-/* What takes the lock only now and then keeps it out of its way. */
+/* What takes the lock only now and then keeps it out of its way, and small. */
 #ifdef LOCKS_ITSELF
 #define LOCK_FUNCTION NOT_INLINED
+
+static bool lock_at_once(void) {
+  return false;
+}
 #else
 #define LOCK_FUNCTION inline
+
+static inline bool lock_at_once(void) {
+  int expected = 0;
+  return atomic_compare_exchange_strong(&heap_lock_state, &expected, 1);
+}
 #endif
 
 LOCK_FUNCTION static void heap_lock(void) {
-  int expected = 0;
-  if (!atomic_compare_exchange_strong(&heap_lock_state, &expected, 1))
+  if (!lock_at_once())
     heap_lock_slowly();
+  catch_up();
 }
 
 LOCK_FUNCTION static void heap_unlock(void) {

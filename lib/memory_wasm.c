@@ -8,6 +8,12 @@
  *
  * With threads the break is moved by compare-and-swap, so that sbrk() may be
  * called by any thread at any time without a lock.
+ *
+ * In V8 (11 to 13 at least) a thread hears of memory that another has grown only
+ * at its next check for interrupts, in a loop or at the start of a function.
+ * Until then memory.size tells it the old size, and memory.fill, memory.copy,
+ * atomic accesses and, on wasm64, all others trap beyond it, though the grown
+ * memory has been handed over properly. memory.grow by 0 pages makes it hear.
  */
 #define _GNU_SOURCE /* sbrk() */
 #include "memory.h"
@@ -75,6 +81,13 @@ static void grow(uintptr_t end) {
 static bool reaches(uintptr_t end) {
   return (end - 1) / PAGE < __builtin_wasm_memory_size(0);
 }
+
+#ifdef __EMSCRIPTEN_SHARED_MEMORY__
+void memory_catch_up(void) {
+  if (!reaches(*break_pointer()))
+    __builtin_wasm_memory_grow(0, 0);
+}
+#endif
 
 /* The same, after growing it if need be. Whether growing has succeeded is seen by the result alone:
  * emscripten_resize_heap() says no where another thread has grown memory at the same moment, and yes,

@@ -124,6 +124,15 @@ const variants = {
     ],
     prints: THREADS,
   },
+  '-pthread, memory that another thread has grown': {
+    source: 'grown_by_another.c',
+    flags: [
+      ...['-O1', '-pthread', '-sPTHREAD_POOL_SIZE=1', '-sEXIT_RUNTIME'],
+      ...['-sALLOW_MEMORY_GROWTH', '-sMAXIMUM_MEMORY=256MB', '-Wno-pthreads-mem-growth'],
+      '-sMEMORY_GROWTH_LINEAR_STEP=65536',
+    ],
+    prints: 'written\n',
+  },
   '-pthread, WASM_WORKERS': {
     source: 'workers.c',
     flags: ['-O1', '-pthread', '-sWASM_WORKERS'],

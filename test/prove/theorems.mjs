@@ -445,7 +445,7 @@ export const THEOREMS = [
   ),
   {
     name: 'lock: two threads',
-    says: 'of two threads only one has the lock, and neither is left asleep',
+    says: 'of two threads only one has the lock, neither is left asleep, and each catches up when it has it',
     file: 'lock.c',
     entry: 'two_threads',
     defines: { TURNS: 1 },
@@ -454,9 +454,10 @@ export const THEOREMS = [
       fault('lock.h', '&heap_lock_state, 0) == 2)', '&heap_lock_state, 0) == 3)'),
       fault(
         'lock.h',
-        'if (!atomic_compare_exchange_strong(&heap_lock_state, &expected, 1))',
-        'if (heap_lock_state == 0) heap_lock_state = 1; else',
+        'return atomic_compare_exchange_strong(&heap_lock_state, &expected, 1);',
+        'bool at_once = heap_lock_state == 0; heap_lock_state |= at_once; return at_once;',
       ),
+      fault('lock.h', '    heap_lock_slowly();\n  catch_up();', '    heap_lock_slowly();'),
     ],
   },
   {
