@@ -70,11 +70,11 @@
  * malloc finds an object in its own cache. free looks at the head of an object: it says whose the run is. Its own
  * it frees. One of another thread's it puts into that thread's mailbox for the class, by one atomic exchange, and
  * does not touch the run. The owner looks there when it has no object of the class: whatever is in the
- * mailbox it takes at once, and uses up as it is (mailbox.h; Leijen, Zorn and de Moura, "Mimalloc: Free List Sharding
+ * mailbox becomes its quick list at once (mailbox.h; Leijen, Zorn and de Moura, "Mimalloc: Free List Sharding
  * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
  * who has the lock waits.
  *
- * Blocks of 1 to 8 KB come in no runs, but are deferred too, up to 8 KB of them in each cache: on one list, where
+ * Blocks of 1 to 8 KB come in no runs, but are deferred too, up to 16 KB of them in each cache: on one list, where
  * malloc takes the first that is large enough and not much larger. When the list is full all go to the heap, for
  * one taking of the lock.
  *
@@ -149,7 +149,7 @@
 
 /* With threads larger blocks of less than MEDIUM have a class as well: a single one, the last, which has a quick list
  * only. */
-#define MEDIUM (MOST_PIECES * PIECE)
+#define MEDIUM (8 * PIECE)
 #define CLASSES (SMALL_CLASSES + CACHES)
 
 /* A quick list has room for this part of the heap, but for LEAST_ROOM blocks and no more than MOST_ROOM. With
@@ -161,9 +161,9 @@
 
 /* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
  * up to this part of what it needs. */
-#define MOST_PIECES 8
+#define MOST_PIECES 16
 #define PIECE ((size_t)1024)
-#define SURPLUS_PART 8
+#define SURPLUS_PART 4
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
  * all small ones do, for a thread needs no lock for its own runs; and after RARELY_POPULAR that were allocated and
@@ -262,9 +262,6 @@ struct size_class {
 /* The other runs of a size, and how the next one is made. */
 struct ring {
   _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
-#if CACHES
-  struct deferred *given; /* objects that others have freed, taken out of the mailbox */
-#endif
   uint8_t waiting; /* so many blocks were allocated one by one since a run was last tried; with
                       threads, and not freed */
   uint8_t made;    /* so many runs were made; counted as far as it matters */
@@ -568,7 +565,7 @@ SHARED static void renew_room(struct size_class *class, size_t size) {
 }
 
 /* A run with free objects, which is in no ring, or NULL. There is no longer one in use. */
-SHARED static struct run *find_run(struct size_class *class) {
+static inline struct run *find_run(struct size_class *class) {
   struct run *run = run_in_use(class);
   if (!run || !free_objects(run)) {
     struct ring *ring = ring_of(class);
@@ -637,12 +634,14 @@ static inline void give_back(struct cache *owner, struct deferred *object, size_
   mailbox_put(&owner->returned[index], object);
 }
 
-/* The objects of a class that others have given back, and where they are. */
-static inline struct deferred **look_for_given(struct cache *cache, struct size_class *class) {
-  struct deferred **given = &ring_of(class)->given;
-  if (!*given)
-    *given = mailbox_take(&cache->returned[class - cache->classes]);
-  return given;
+/* Whether there is something on a quick list. One that is empty is replaced by what others have given back, without
+ * room for more than is taken from it; if there is nothing, it has all its room. */
+NOT_INLINED static bool has_deferred(struct cache *cache, struct size_class *class) {
+  if (!class->quick) {
+    class->quick = mailbox_take(&cache->returned[class - cache->classes]);
+    class->room = class->quick ? 0 : class->most;
+  }
+  return class->quick;
 }
 #endif
 
@@ -706,10 +705,12 @@ RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
 /* Releases up to `count` deferred blocks and runs of the class that is the candidate, and says how many. */
 static inline size_t reclaim_from(struct cache *cache, size_t count, bool all) {
   struct size_class *class = &cache->classes[candidate];
-  size_t released = release_quick(class, count);
+  size_t released = 0;
 #if CACHES
-  for (struct deferred **given; released < count && *(given = look_for_given(cache, class));)
-    released += release_list(given, count - released);
+  while (released < count && has_deferred(cache, class))
+    released += release_quick(class, count - released);
+#else
+  released = release_quick(class, count);
 #endif
   if (RUNS && candidate < RUN_CLASSES) {
     retire_run(class, ring_of(class));
@@ -860,21 +861,44 @@ static inline void *take_medium(struct size_class *class, size_t size) {
 }
 #endif
 
+#if CACHES
+/* A block or an object of a class, from this thread's cache; or NULL. */
+NOT_INLINED static void *find_own(struct cache *cache, struct size_class *class) {
+  if (has_deferred(cache, class))
+    return take_deferred(class);
+  if (!class->free) {
+    struct run *run = RUNS ? find_run(class) : NULL;
+    if (!run)
+      return NULL;
+    use_run(class, run);
+  }
+  return take_object(class, run_in_use(class)->size);
+}
+#endif
+
 /* A block of `size` bytes, where neither the quick list nor the run in use has one. */
 static inline void *allocate_locked(size_t size) {
   struct cache *cache = size < LARGE ? find_cache() : NULL;
   if (size < LARGE && EXISTS(cache)) {
     struct size_class *class = class_of(cache, size);
-    if (CACHES ? !class->quick : !class->room)
+    bool comes_in_runs = RUNS && size <= class_size(RUN_CLASSES - 1);
+    struct run *run = NULL;
+#if CACHES
+    void *payload = find_own(cache, class); /* the cache may be that of a thread that has ended */
+    if (payload)
+      return payload;
+    renew_room(class, size);
+#else
+    if (!class->room)
       renew_room(class, size);
-    if (RUNS && size <= class_size(RUN_CLASSES - 1)) {
-      if (CACHES && class->free) /* the cache was that of a thread that has ended */
-        return take_object(class, size);
-      struct run *run = find_run(class);
-      if (run || (run = make_run(class, size))) {
-        use_run(class, run);
-        return take_object(class, size);
-      }
+    if (comes_in_runs)
+      run = find_run(class);
+#endif
+    if (comes_in_runs && !run)
+      run = make_run(class, size);
+    if (run) {
+      use_run(class, run);
+      return take_object(class, size);
     }
   }
   return allocate_below(size);
@@ -900,17 +924,8 @@ KEEP_APART(allocate_slowly);
 #if CACHES
 /* malloc, where neither the quick list nor the run in use has a block. */
 NOT_INLINED static void *refill(struct cache *cache, struct size_class *class, size_t size) {
-  struct deferred **given = look_for_given(cache, class);
-  struct deferred *object = *given;
-  if (object) {
-    *given = object->next;
-    return object;
-  }
-  struct run *run = find_run(class);
-  if (!run)
-    return allocate_slowly(size - WORD);
-  use_run(class, run);
-  return take_object(class, size);
+  void *payload = find_own(cache, class);
+  return payload ? payload : allocate_slowly(size - WORD);
 }
 #endif
 
@@ -1200,11 +1215,7 @@ static const void *heap_check(void) {
     if (!may_use(cache))
       continue;
     for (uint32_t index = 0; index < CLASSES && !broken; ++index) {
-      broken = list_check(cache->classes[index].quick, index, MOST_ROOM);
-#if CACHES
-      if (!broken)
-        broken = list_check(cache->rings[index].given, index, SIZE_MAX);
-#endif
+      broken = list_check(cache->classes[index].quick, index, CACHES ? SIZE_MAX : MOST_ROOM);
       if (!broken && index < RUN_CLASSES)
         broken = ring_check(&cache->rings[index], class_size(index), &counts);
     }

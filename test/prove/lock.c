@@ -16,7 +16,7 @@
 
 #include <stdatomic.h>
 
-enum { SPINS = 200 };
+#define MOST_SPINS 2
 
 static __CPROVER_thread_local int self;
 static __CPROVER_thread_local unsigned spins;
@@ -44,7 +44,7 @@ static bool lock_if_free(int value) {
 #define atomic_compare_exchange_strong(lock, expected, value) lock_if_free(value)
 
 static int spin(void) {
-  return ++spins % SPINS == 0 ? heap_lock_state : 1;
+  return ++spins % MOST_SPINS == 0 ? heap_lock_state : 1;
 }
 #define atomic_load_explicit(lock, order) spin()
 
