@@ -141,7 +141,7 @@
 #define LARGE_UNITS 129
 #define LARGE (LARGE_UNITS * ALIGNMENT)
 #define LARGEST_SMALL (LARGE - ALIGNMENT - WORD)
-#define FINE_UNITS 32
+#define FINE_UNITS 16
 #define COARSE 4
 #define COARSE_SIZE (COARSE * ALIGNMENT)
 #define FIRST_COARSE (FINE_UNITS - FINE_UNITS / COARSE)
@@ -156,7 +156,7 @@
  * threads it has room for LEAST_BYTES instead, which is a block at least: every one that finds no room may take the lock. */
 #define ROOM_PART 512
 #define LEAST_ROOM 4
-#define LEAST_BYTES 1024
+#define LEAST_BYTES 4096
 #define MOST_ROOM 64
 
 /* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
