@@ -41,11 +41,6 @@ static void wake_one(atomic_int *lock) {
   __builtin_wasm_memory_atomic_notify((int *)lock, 1);
 }
 
-/* What the lock guards may lie in memory that another thread has grown. */
-static void catch_up(void) {
-  memory_catch_up();
-}
-
 #else /* the development machine */
 
 #include <sched.h>
@@ -58,8 +53,6 @@ static void wait_for_lock(atomic_int *lock) {
 static void wake_one(atomic_int *lock) {
   (void)lock;
 }
-
-static void catch_up(void) {}
 
 #endif
 
@@ -123,7 +116,7 @@ static inline bool lock_at_once(void) {
 LOCK_FUNCTION static void heap_lock(void) {
   if (!lock_at_once())
     heap_lock_slowly();
-  catch_up();
+  memory_catch_up(); /* what the lock guards may lie in memory that another thread has grown */
 }
 
 LOCK_FUNCTION static void heap_unlock(void) {

@@ -57,10 +57,12 @@ size_t memory_room(void);
  * shrinks; the next sbrk() of anybody gets these bytes. */
 bool memory_withdraw(const void *end, size_t bytes);
 
-#ifdef __EMSCRIPTEN_SHARED_MEMORY__
 /* Lets this thread use memory that another has grown; memory_wasm.c says why it could not. Whoever takes
  * the lock of what threads share calls it before anything else. Cost: constant, two loads. */
+#ifdef __EMSCRIPTEN_SHARED_MEMORY__
 void memory_catch_up(void);
+#else
+static inline void memory_catch_up(void) {}
 #endif
 
 #endif

@@ -457,7 +457,7 @@ export const THEOREMS = [
         'return atomic_compare_exchange_strong(&heap_lock_state, &expected, 1);',
         'bool at_once = heap_lock_state == 0; heap_lock_state |= at_once; return at_once;',
       ),
-      fault('lock.h', '    heap_lock_slowly();\n  catch_up();', '    heap_lock_slowly();'),
+      fault('lock.h', '    heap_lock_slowly();\n  memory_catch_up();', '    heap_lock_slowly();'),
     ],
   },
   {
