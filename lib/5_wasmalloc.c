@@ -81,7 +81,7 @@
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
  * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
  * many whole runs, the lists' room, runs that are partly free, and what others have given back to it, which
- * was in use before.
+ * was in use before. So caches put less aside where linear memory may soon have to grow.
  *
  * Who may touch what, with threads:
  *
@@ -152,11 +152,17 @@
 #define MEDIUM (8 * PIECE)
 #define CLASSES (SMALL_CLASSES + CACHES)
 
+/* What a cache puts aside saves its thread the lock, and is of no use to others. So with threads a cache is generous
+ * as long as linear memory has room for SPARE bytes before it has to grow, and frugal if not. */
+#define SPARE ((size_t)1 << 16)
+
 /* A quick list has room for this part of the heap, but for LEAST_ROOM blocks and no more than MOST_ROOM. With
- * threads it has room for LEAST_BYTES instead, which is a block at least: every one that finds no room may take the lock. */
+ * threads it has room for GENEROUS_BYTES or FRUGAL_BYTES instead, which is a block at least: every one that finds no
+ * room may take the lock. */
 #define ROOM_PART 512
 #define LEAST_ROOM 4
-#define LEAST_BYTES 4096
+#define GENEROUS_BYTES 4096
+#define FRUGAL_BYTES 1024
 #define MOST_ROOM 64
 
 /* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
@@ -166,12 +172,13 @@
 #define SURPLUS_PART 4
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
- * all small ones do, for a thread needs no lock for its own runs; and after RARELY_POPULAR that were allocated and
- * not freed if they are large, so that runs are a small part of what is used. The smallest come in runs at once: several
- * lie in a cache line, and should all be one thread's. */
+ * all small ones do, for a thread needs no lock for its own runs: those of the fine classes at once, and so the
+ * several that lie in a cache line are all one thread's; larger ones after GENEROUS_POPULAR or FRUGAL_POPULAR that
+ * were allocated and not freed, so that runs are a small part of what is used. */
 #define RUN_CLASSES (CACHES ? CLASSES : 33)
-#define POPULAR (CACHES ? 16 : 32)
-#define RARELY_POPULAR 64
+#define POPULAR 32
+#define GENEROUS_POPULAR 64
+#define FRUGAL_POPULAR UINT8_MAX
 
 /* The first run of a size has LEAST_OBJECTS. After ALIKE runs the next have twice as many, until they have
  * MOST_OBJECTS, or MOST_BYTES. */
@@ -312,15 +319,20 @@ static inline struct cache *next_cache(const struct cache *cache) {
 #endif
 }
 
-/* Whether this thread, which has the lock, may use a cache: it is its own, or no thread's; and whether it has one. */
+/* Whether this thread, which has the lock, may use a cache: it is its own, or no thread's; whether it has one; and
+ * whether linear memory may soon have to grow. */
 #if CACHES
 static inline bool may_use(const struct cache *cache) {
   return cache == own || !cache->taken;
 }
 #define EXISTS(cache) (cache)
+static inline bool is_frugal(void) {
+  return memory_room() < SPARE;
+}
 #else
 #define may_use(cache) true
 #define EXISTS(cache) true
+#define is_frugal() true
 #endif
 
 /* The class that is to release something when memory is short. */
@@ -470,7 +482,7 @@ RARE static void dissolve(struct run *run) {
 
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
  * the blocks should rather be allocated one by one. With threads, where that takes the lock for each, the first run
- * of a size may grow the heap although there are free blocks, as long as linear memory need not grow. */
+ * of a size may grow the heap although there are free blocks, unless caches are to be frugal. */
 static inline struct block *find_for_run(size_t size, uint32_t *objects, bool first) {
   for (;;) {
     size_t run_size = RUN_HEADER + *objects * size;
@@ -479,7 +491,7 @@ static inline struct block *find_for_run(size_t size, uint32_t *objects, bool fi
       return block;
     if (*objects <= LEAST_OBJECTS) {
       /* The rest, which is too small, is to be used last. */
-      if (CACHES && first && memory_room() >= run_size + ALIGNMENT)
+      if (CACHES && first && !is_frugal())
         return find_elsewhere(run_size);
       block = find_free(size);
       return (block && block != rest.block) || free_list_reclaim(false) ? NULL
@@ -502,10 +514,9 @@ static inline size_t mark_at(size_t distance) {
 /* Counts a block that is to be allocated, and says whether it should rather come in a run. */
 static inline bool is_popular(struct ring *ring, size_t size) {
 #if CACHES
-  if (ring->waiting < UINT8_MAX)
-    ++ring->waiting;
-  return size <= CACHE_LINE ||
-         ring->waiting >= (size <= FINE_UNITS * ALIGNMENT ? POPULAR : RARELY_POPULAR);
+  ring->waiting = (uint8_t)(ring->waiting + (ring->waiting < UINT8_MAX));
+  return size <= FINE_UNITS * ALIGNMENT ||
+         ring->waiting >= (is_frugal() ? FRUGAL_POPULAR : GENEROUS_POPULAR);
 #else
   (void)size;
   if (++ring->waiting < POPULAR)
@@ -556,8 +567,11 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 /* Gives a quick list, which is empty, room. */
 SHARED static void renew_room(struct size_class *class, size_t size) {
   size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART;
-  if (CACHES && bytes < LEAST_BYTES)
-    bytes = LEAST_BYTES;
+#if CACHES
+  size_t least = is_frugal() ? FRUGAL_BYTES : GENEROUS_BYTES;
+  if (bytes < least)
+    bytes = least;
+#endif
   size_t room = bytes / size;
   if (!CACHES && room < LEAST_ROOM)
     room = LEAST_ROOM;
