@@ -2,6 +2,7 @@
 // Usage: import { bars, barTable } from './bars.mjs';
 import { markdownTable } from 'markdown-table';
 import { PEERS } from './builds.mjs';
+import { hardenedBars } from './hardened.mjs';
 import { OURS, TITLES, number } from './report.mjs';
 
 const SUBJECT = 'wasmalloc';
@@ -133,7 +134,7 @@ export function bars(results) {
     undefined,
     linked(results),
   );
-  return list;
+  return [...list, ...hardenedBars(data.hardened)];
 }
 
 /** 2_linked against each of the others, on the workloads that it finishes. */

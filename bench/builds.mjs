@@ -16,8 +16,11 @@ export const SUBJECTS = [...OURS, ...PEERS];
 /** The allocator that records what it is asked for: what recording costs. */
 const RECORDING = 'wasmalloc:trace=1';
 
+/** wasmalloc, of which a program overwrites what it frees: the least that the hardened build can cost. */
+export const OVERWRITING = 'overwriting';
+
 /** And what may be measured if it is named. */
-export const ALL_SUBJECTS = [...VARIANTS.map(({ name }) => name), RECORDING, ...PEERS];
+export const ALL_SUBJECTS = [...VARIANTS.map(({ name }) => name), RECORDING, OVERWRITING, ...PEERS];
 export { PEERS };
 
 const CACHE = path.join(PROJECT, '.cache', 'bench');
@@ -72,7 +75,8 @@ function fileDigest(file) {
  * What an allocator of ours is made of: all of lib/, the port and its recorder. Emscripten's are in its version.
  */
 function allocatorDigest(subject) {
-  if (!VARIANTS.some(({ name }) => name === subject.split(':')[0])) return '';
+  const own = [...VARIANTS.map(({ name }) => name), OVERWRITING];
+  if (!own.includes(subject.split(':')[0])) return '';
   const lib = path.join(PROJECT, 'lib');
   const files = readdirSync(lib).map((file) => path.join(lib, file));
   const recorder = path.join(path.dirname(PORT), 'trace.js');
@@ -167,7 +171,7 @@ async function leastMemory(args) {
  * @param {{ name: string, units: object[], flags?: string[], link?: string[] }} program `flags` are
  *   those of the compiler that all its units need
  * @param {string} subject an allocator, of ours also with options of the port, as in `bins:trace=1`;
- *   `floor:KIND`; or 'count', which counts what is requested
+ *   `floor:KIND`; OVERWRITING; or 'count', which counts what is requested
  * @param {'time' | 'memory' | 'threads' | 'worst'} kind what is to be measured
  * @param {string[]} [flags] more flags for the linker
  * @returns {Promise<string>} the module, made for `import`
@@ -183,6 +187,9 @@ export async function link(program, subject, kind, flags = []) {
   } else if (subject === 'count') {
     units.push({ source: path.join(BENCH, 'count.c') });
     allocator = ['-sMALLOC=dlmalloc'];
+  } else if (subject === OVERWRITING) {
+    units.push({ source: path.join(BENCH, 'overwriting.c') });
+    allocator = [allocatorFlag('wasmalloc')];
   }
   const objects = await Promise.all(units.map(compile));
   const args = [...LINK, ...KINDS[kind], ...(program.link ?? []), ...flags];

@@ -4,9 +4,9 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { OURS } from './builds.mjs';
-import { differences, readReference } from './exact.mjs';
+import { differences } from './exact.mjs';
 import { REFERENCE, Results, TITLES } from './report.mjs';
-import { OPTIONS, measure } from './run.mjs';
+import { OPTIONS, measure, readReference } from './run.mjs';
 
 const HELP = `Usage: npm run bench:compare [-- --new FILE] [-- OPTIONS]
 

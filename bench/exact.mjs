@@ -2,20 +2,20 @@
 // Measures what does not depend on the machine, code size, memory and the number of memory.grow
 // calls, and compares it with the stored reference. Exits with 1 when something has become worse.
 // Usage: node bench/exact.mjs [--all] [--save] [--help]
-import { existsSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { ensureEmscripten } from '../scripts/emscripten.mjs';
 import { OURS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
+import { HARDENED } from './hardened.mjs';
 import { measureMemory, measureSizes, prepare } from './measure.mjs';
-import { STORED, step, writeResults } from './run.mjs';
+import { STORED, readReference, step, writeResults } from './run.mjs';
 import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
 
 const HELP = `Usage: npm run bench:exact [-- --all --save]
 
-Measures code size, peak memory and the number of memory.grow calls of the five allocators, and
-compares them with bench/results.json. They are the same in every run and on every machine, so any
+Measures code size, peak memory and the number of memory.grow calls of the five allocators, and the
+code size of the hardened build, and compares them with bench/results.json. They are the same in every run and on every machine, so any
 difference comes from a change of the code. Lists the differences; exits with 1 when one is for the
 worse. \`npm run bench -- --save\` makes a new reference.
 
@@ -33,7 +33,7 @@ const TOLERANCE = { linear: 65536, heap: 65536, grows: 1, size: 0 };
  * Measures.
  *
  * @param {{ all?: boolean, log?: boolean }} [options]
- * @returns {Promise<object>} as `npm run bench` stores it: `sizes` and `memory`
+ * @returns {Promise<object>} as `npm run bench` stores it: `sizes` and `memory`, and `sizes` of `hardened`
  */
 export async function measureExactly({ all = false } = {}) {
   await ensureEmscripten();
@@ -47,6 +47,9 @@ export async function measureExactly({ all = false } = {}) {
   return {
     subjects,
     sizes: await step('code size', (progress) => measureSizes(subjects, progress)),
+    hardened: {
+      sizes: await step('code size (hardened)', (progress) => measureSizes([HARDENED], progress)),
+    },
     memory: await step('memory', (progress) =>
       measureMemory(selection, { engine, tooSlow, progress }),
     ),
@@ -66,12 +69,20 @@ export function differences(reference, measured) {
     if (old === undefined || Math.abs(now - old) <= tolerance) return;
     found.push({ text: `${what}: ${old} → ${now}`, worse: now > old });
   };
+  for (const [run, old] of [
+    [measured, reference],
+    [measured.hardened, reference.hardened],
+  ])
+    for (const [use, levels] of Object.entries(run?.sizes ?? {}))
+      for (const [level, sizes] of Object.entries(levels))
+        for (const [subject, size] of Object.entries(sizes))
+          compare(
+            `${subject}: code, ${use}, ${level}`,
+            TOLERANCE.size,
+            old?.sizes?.[use]?.[level]?.[subject],
+            size,
+          );
   for (const subject of measured.subjects) {
-    for (const [use, levels] of Object.entries(measured.sizes))
-      for (const [level, sizes] of Object.entries(levels)) {
-        const old = reference.sizes?.[use]?.[level]?.[subject];
-        compare(`${subject}: code, ${use}, ${level}`, TOLERANCE.size, old, sizes[subject]);
-      }
     for (const [name, results] of Object.entries(measured.memory)) {
       const old = reference.memory?.[name]?.[subject];
       const now = results[subject];
@@ -99,19 +110,16 @@ export function differences(reference, measured) {
 
 /** Puts what was measured into the reference, but for what only took too long. */
 export function merge(reference, measured) {
-  for (const [use, levels] of Object.entries(measured.sizes))
-    for (const [level, sizes] of Object.entries(levels))
-      Object.assign(reference.sizes[use][level], sizes);
+  for (const [run, old] of [
+    [measured, reference],
+    [measured.hardened, reference.hardened],
+  ])
+    for (const [use, levels] of Object.entries(run.sizes))
+      for (const [level, sizes] of Object.entries(levels))
+        Object.assign(old.sizes[use][level], sizes);
   for (const [name, results] of Object.entries(measured.memory))
     for (const [subject, result] of Object.entries(results))
       if (result.failed !== 'too slow') reference.memory[name][subject] = result;
-}
-
-/** The stored reference run. */
-export function readReference() {
-  if (!existsSync(STORED))
-    throw new Error('there is no bench/results.json; `npm run bench -- --save` makes it');
-  return JSON.parse(readFileSync(STORED, 'utf8'));
 }
 
 async function main() {

@@ -17,7 +17,7 @@ const THREADS_LIMIT = 30_000;
 const MEMORY_LIMIT = 20_000;
 
 /** To know that an allocator is slow needs no precision: rounds for a workload that was ended, or that
- * takes more than so many times dlmalloc's time. */
+ * takes more than so many times the reference's time. */
 const ROUNDS_WHEN_SLOW = 2;
 const SLOW = 4;
 
@@ -38,6 +38,7 @@ function touchedFor(workload, subject, scale) {
  * @property {object[]} workloads of workloads.mjs
  * @property {string[]} subjects names of allocators
  * @property {number} scale the part of each small workload's passes that is run
+ * @property {string} [reference] whose time says what is slow: dlmalloc's unless told
  */
 
 export function moduleFor(workload, subject, kind) {
@@ -81,6 +82,7 @@ export async function prepare({ workloads, subjects }, kind, progress) {
  *   workloads and in milliseconds for programs
  */
 export async function measureTimes(selection, { engines, rounds, tiersOf, progress }) {
+  const { reference = 'dlmalloc' } = selection;
   const times = {};
   const outputs = {};
   const plan = [];
@@ -107,7 +109,7 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
           : undefined;
         if (
           result.failed ||
-          (round >= ROUNDS_WHEN_SLOW && isSlow(workload, result, results.dlmalloc))
+          (round >= ROUNDS_WHEN_SLOW && isSlow(workload, result, results[reference]))
         )
           continue;
         const module = await moduleFor(workload, subject, 'time');

@@ -10,6 +10,7 @@ import { brokenPromises, figures, fiveTable } from './five.mjs';
 import { plot } from './plot.mjs';
 import { Results, countTable, memoryTable, sizeTable, table } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
+import { HARDENED_PARTS } from './hardened.mjs';
 import { STORED } from './run.mjs';
 import { THREAD_PARTS } from './threads-report.mjs';
 import { STORED_THREADS } from './threads.mjs';
@@ -25,7 +26,7 @@ five, the table says so, and the exit code is 1.
   --check              writes nothing; fails when something is not up to date
   --help               this text`;
 
-const FILES = ['README.md', 'docs/benchmarks.md'];
+const FILES = ['README.md', 'docs/benchmarks.md', 'docs/security.md'];
 const PICTURE = 'docs/space-time.svg';
 
 /** What can stand between the marks, by name. */
@@ -43,6 +44,7 @@ const PARTS = {
   grows: (results) => countTable(results, 'grows', 'calls of memory.grow'),
   size: (results) => sizeTable(results),
   worst: (results) => worstTable(results),
+  ...HARDENED_PARTS,
 };
 
 /** The same, from the results of the benchmark with threads. */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Measures the allocators: time, memory, code size; prints tables and bars, writes JSON.
 // Usage: node bench/run.mjs [--quick] [--only NAME,…] [--allocators NAME,…] [--save] [--help]
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,6 +11,7 @@ import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
 import { barTable } from './bars.mjs';
 import { ALL_SUBJECTS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
+import { HARDENED_PARTS, measureHardened } from './hardened.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
 import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
@@ -27,7 +28,7 @@ const LATEST = path.join(PROJECT, '.cache', 'bench-results.json');
 
 const GROUPS = { small: [...SMALL, ...EXTRA], programs: PROGRAMS };
 const WORKLOADS = Object.values(GROUPS).flat();
-const KINDS = ['time', 'memory', 'size', 'worst'];
+const KINDS = ['time', 'memory', 'size', 'worst', 'hardened'];
 
 export const HELP = `Usage: npm run bench [-- OPTIONS]
 
@@ -39,13 +40,15 @@ tier and as a user gets it, peak memory, code size; prints tables and which bars
                         ${list(SMALL)}
                         ${list(EXTRA)}
                         ${list(PROGRAMS)}
-                      and what to measure: time, memory, size (code), worst (the slowest single call)
+                      and what to measure: time, memory, size (code), worst (the slowest single call),
+                      hardened (what that build costs)
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
                         ${ALL_SUBJECTS.join(' ')}
   --engines NAME,…    of node, node22, node24, chromium; all but node22 unless told
   --rounds N          7 unless told; 2 with --quick
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
-  --save              writes them to bench/results.json, the stored reference
+  --save              writes them to bench/results.json, the stored reference; with --only hardened
+                      that part of it
   --help              this text`;
 
 function list(workloads) {
@@ -95,7 +98,7 @@ function choose(text = '') {
   );
   const runs = asked.filter((kind) => kind === 'time' || kind === 'memory');
   if (runs.length === 0 && (chosen.length > 0 || asked.length === 0)) runs.push('time', 'memory');
-  const rest = asked.length === 0 && chosen.length === 0 ? ['size', 'worst'] : asked;
+  const rest = asked.length === 0 && chosen.length === 0 ? ['size', 'worst', 'hardened'] : asked;
   return { workloads, kinds: new Set([...runs, ...rest]), complete: only.length === 0 };
 }
 
@@ -135,6 +138,13 @@ export async function writeResults(file, data) {
   mkdirSync(path.dirname(file), { recursive: true });
   const options = { ...(await resolveConfig(STORED)), parser: 'json' };
   writeFileSync(file, await format(JSON.stringify(data), options));
+}
+
+/** The stored reference run. */
+export function readReference() {
+  if (!existsSync(STORED))
+    throw new Error('there is no bench/results.json; `npm run bench -- --save` makes it');
+  return JSON.parse(readFileSync(STORED, 'utf8'));
 }
 
 /**
@@ -195,6 +205,10 @@ export async function measure(values) {
         return found;
       });
     }
+    if (kinds.has('hardened') && !(values.quick && complete)) {
+      const { scale } = selection;
+      data.hardened = await measureHardened({ engine: engines[0], rounds, scale, step });
+    }
   } finally {
     for (const engine of engines) await engine.close();
   }
@@ -219,6 +233,8 @@ export function report(data) {
   }
   if (data.worst) parts.push('## slowest call', worstTable(results));
   if (data.sizes) parts.push('## code size', sizeTable(results));
+  if (data.hardened)
+    parts.push('## hardened', ...Object.values(HARDENED_PARTS).map((part) => part(results)));
   parts.push('## the five', fiveTable(results), '## bars', barTable(results));
   return parts.join('\n\n');
 }
@@ -226,11 +242,13 @@ export function report(data) {
 async function main() {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help) return console.log(HELP);
+  const isPart = values.only === 'hardened';
+  if (values.save && (values.allocators || (values.only && !isPart)))
+    throw new UsageError('--save stores whole runs only, or with --only hardened that part');
   const data = await measure(values);
   const output = values.output ?? (values.save ? STORED : LATEST);
-  if (values.save && !data.complete)
-    throw new UsageError('--save stores whole runs only: without --only and --allocators');
-  await writeResults(output, data);
+  const { hardened } = data;
+  await writeResults(output, values.save && isPart ? { ...readReference(), hardened } : data);
   console.log(report(data));
   console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);
 }

@@ -61,9 +61,10 @@
 #define LEAST_WAITING 1024
 #define MOST_WAITING 8
 
-/* Of the heap, what may wait beyond that, and some more. */
+/* Of the heap, what may wait beyond that, and some more: a page, which is handed out again before linear memory
+ * grows. */
 #define QUARANTINE_PART 8
-#define LEAST_ROOM 4096
+#define LEAST_ROOM 65536
 
 /* So many blocks are released when memory is short. */
 #define RELEASED 16
@@ -256,7 +257,7 @@ static inline struct block *take(struct queue *queue) {
   struct waiting *waiting = queue->first;
   if (--queue->blocks) {
     queue->first = (struct waiting *)link_target(&waiting->next, unseal_here(&waiting->next));
-    forget(&waiting->next);
+    waiting->next = 0;
   }
   return &waiting->block;
 }

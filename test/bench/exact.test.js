@@ -1,6 +1,7 @@
 // What the benchmark measures without a clock must be as in the stored reference, or better.
 import assert from 'node:assert/strict';
-import { differences, measureExactly, readReference } from '../../bench/exact.mjs';
+import { differences, measureExactly } from '../../bench/exact.mjs';
+import { readReference } from '../../bench/run.mjs';
 import { ensureEmscripten } from '../../scripts/emscripten.mjs';
 
 describe('the benchmark', () => {
