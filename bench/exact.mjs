@@ -15,9 +15,9 @@ import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
 const HELP = `Usage: npm run bench:exact [-- --all --save]
 
 Measures code size, peak memory and the number of memory.grow calls of the five allocators, and the
-code size of the hardened build, and compares them with bench/results.json. They are the same in every run and on every machine, so any
-difference comes from a change of the code. Lists the differences; exits with 1 when one is for the
-worse. \`npm run bench -- --save\` makes a new reference.
+code size of the hardened build, and compares them with bench/results.json. They are the same in
+every run and on every machine, so any difference comes from a change of the code. Lists the
+differences; exits with 1 when one is for the worse. \`npm run bench -- --save\` makes a new reference.
 
   --all   Emscripten's own allocators too
   --save  what was measured becomes the reference; the times in it stay those of an earlier run
@@ -56,6 +56,20 @@ export async function measureExactly({ all = false } = {}) {
   };
 }
 
+/** The code sizes that were measured, of the hardened build too, each beside the reference's, by allocator. */
+function codeOf(measured, reference) {
+  return [(run) => run, (run) => run.hardened].flatMap((part) =>
+    Object.entries(part(measured)?.sizes ?? {}).flatMap(([use, levels]) =>
+      Object.entries(levels).map(([level, now]) => ({
+        use,
+        level,
+        old: part(reference)?.sizes?.[use]?.[level],
+        now,
+      })),
+    ),
+  );
+}
+
 /**
  * What differs from the reference by more than the tolerance.
  *
@@ -69,19 +83,9 @@ export function differences(reference, measured) {
     if (old === undefined || Math.abs(now - old) <= tolerance) return;
     found.push({ text: `${what}: ${old} → ${now}`, worse: now > old });
   };
-  for (const [run, old] of [
-    [measured, reference],
-    [measured.hardened, reference.hardened],
-  ])
-    for (const [use, levels] of Object.entries(run?.sizes ?? {}))
-      for (const [level, sizes] of Object.entries(levels))
-        for (const [subject, size] of Object.entries(sizes))
-          compare(
-            `${subject}: code, ${use}, ${level}`,
-            TOLERANCE.size,
-            old?.sizes?.[use]?.[level]?.[subject],
-            size,
-          );
+  for (const { use, level, old, now } of codeOf(measured, reference))
+    for (const [subject, size] of Object.entries(now))
+      compare(`${subject}: code, ${use}, ${level}`, TOLERANCE.size, old?.[subject], size);
   for (const subject of measured.subjects) {
     for (const [name, results] of Object.entries(measured.memory)) {
       const old = reference.memory?.[name]?.[subject];
@@ -110,13 +114,7 @@ export function differences(reference, measured) {
 
 /** Puts what was measured into the reference, but for what only took too long. */
 export function merge(reference, measured) {
-  for (const [run, old] of [
-    [measured, reference],
-    [measured.hardened, reference.hardened],
-  ])
-    for (const [use, levels] of Object.entries(run.sizes))
-      for (const [level, sizes] of Object.entries(levels))
-        Object.assign(old.sizes[use][level], sizes);
+  for (const { old, now } of codeOf(measured, reference)) Object.assign(old, now);
   for (const [name, results] of Object.entries(measured.memory))
     for (const [subject, result] of Object.entries(results))
       if (result.failed !== 'too slow') reference.memory[name][subject] = result;

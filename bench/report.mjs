@@ -113,8 +113,9 @@ const REASONS = {
 
 /** The times of a configuration with their spreads. Ended early: `≥`, the rest would be slower. */
 export function timeTable(results, config, group) {
-  const subjects = group === 'small' ? [...results.subjects, 'floor'] : results.subjects;
   const names = results.names(config, group);
+  const hasFloor = names.some((name) => results.data.times[config][name].floor);
+  const subjects = hasFloor ? [...results.subjects, 'floor'] : results.subjects;
   const cell = (name, subject) => {
     const time = results.time(config, name, subject);
     const failed = results.data.times[config][name][subject]?.failed;

@@ -35,7 +35,8 @@ export const HELP = `Usage: npm run bench [-- OPTIONS]
 Measures the five allocators of wasmalloc and Emscripten's own: time in V8's optimizing and baseline
 tier and as a user gets it, peak memory, code size; prints tables and which bars are passed.
 
-  --quick             fewer rounds and operations, this Node only: within five minutes
+  --quick             fewer rounds and operations, this Node and the normal build only: within five
+                      minutes
   --only NAME,…       what to run: small, programs, or by name
                         ${list(SMALL)}
                         ${list(EXTRA)}
