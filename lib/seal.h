@@ -98,9 +98,9 @@ static inline void set_head(struct block *block, size_t head) {
   write_sealed(&block->head, head);
 }
 
-/* Another size or other flags: the slack stays. */
-static inline void change_head(struct block *block, size_t head) {
-  write_sealed(&block->head, (unseal(&block->head) & ~HEAD_MASK) | head);
+/* Another size or other flags, for a head that get_head() has just read: the slack stays. */
+NOT_INLINED static void change_head(struct block *block, size_t head) {
+  block->head = seal(&block->head, (block->head & VALUE_MASK & ~HEAD_MASK) | head);
 }
 
 /* Of the value of a used block's head. */
