@@ -52,6 +52,9 @@ struct free_block {
 
 #define MINIMUM_BLOCK (4 * WORD)
 
+/* A foreign block may be smaller where words are large: it has two, and what somebody took by sbrk(). */
+#define LEAST_FOREIGN (2 * WORD + ALIGNMENT)
+
 /* What most programs align to that align blocks at all. */
 #define CACHE_LINE 64
 
@@ -404,7 +407,7 @@ SOMETIMES_UNUSED static const void *tags_check(void) {
   if (broken)
     return broken;
   size_t free_blocks;
-  broken = block_check(MINIMUM_BLOCK, &free_blocks);
+  broken = block_check(LEAST_FOREIGN, &free_blocks);
   if (broken)
     return broken;
   if (!heap.first)

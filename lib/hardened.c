@@ -464,7 +464,7 @@ static const void *heap_check(void) {
   size_t waiting = 0;
   struct block *block;
   for (block = (struct block *)heap.first; block < end; block = block_next(block)) {
-    if (!is_sealed(&block->head) || block_size(block) < MINIMUM_BLOCK || !block_is_sound(block))
+    if (!is_sealed(&block->head) || block_size(block) < LEAST_FOREIGN || !block_is_sound(block))
       return block_payload(block);
     waiting += block_state(block) == WASMALLOC_INTERNAL;
   }
