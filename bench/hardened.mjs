@@ -24,8 +24,12 @@ function tierOf({ group }) {
  */
 export async function measureHardened({ engine, rounds, scale, step }) {
   const subjects = [NORMAL, HARDENED];
-  const timed = { workloads: WORKLOADS, subjects: [...subjects, OVERWRITING], scale };
-  timed.reference = NORMAL;
+  const timed = {
+    workloads: WORKLOADS,
+    subjects: [...subjects, OVERWRITING],
+    scale,
+    reference: NORMAL,
+  };
   const selection = { ...timed, subjects };
   await step('building (hardened)', async (progress) => {
     await prepare(timed, 'time', progress);

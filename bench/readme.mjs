@@ -124,6 +124,8 @@ async function main() {
   });
   if (values.help) return console.log(HELP);
   const results = read(values.from, 'bench');
+  if (!results.data.hardened)
+    throw new Error(`${values.from} lacks \`npm run bench -- --only hardened --save\``);
   const threadResults = read(values['threads-from'], 'bench:threads');
   const texts = FILES.filter((file) => existsSync(path.join(PROJECT, file))).map((file) => [
     file,

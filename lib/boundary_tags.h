@@ -52,7 +52,8 @@ struct free_block {
 
 #define MINIMUM_BLOCK (4 * WORD)
 
-/* A foreign block may be smaller where words are large: it has two, and what somebody took by sbrk(). */
+/* A foreign block may be smaller in the hardened build, whose words are large: it has two, and what somebody took by
+ * sbrk(). That the other blocks are not is checked there (hardened.c). */
 #define LEAST_FOREIGN (2 * WORD + ALIGNMENT)
 
 /* What most programs align to that align blocks at all. */

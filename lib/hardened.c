@@ -464,7 +464,10 @@ static const void *heap_check(void) {
   size_t waiting = 0;
   struct block *block;
   for (block = (struct block *)heap.first; block < end; block = block_next(block)) {
-    if (!is_sealed(&block->head) || block_size(block) < LEAST_FOREIGN || !block_is_sound(block))
+    if (!is_sealed(&block->head))
+      return block_payload(block);
+    size_t least = block_is_foreign(block) ? LEAST_FOREIGN : MINIMUM_BLOCK;
+    if (block_size(block) < least || !block_is_sound(block))
       return block_payload(block);
     waiting += block_state(block) == WASMALLOC_INTERNAL;
   }
