@@ -40,8 +40,8 @@
  *
  *   - Where no free block is large enough some deferred blocks are released and some runs dissolved. As
  *     long as others are left the heap grows by no more than it must, and before linear memory grows
- *     this is tried several times (boundary_tags.h, find_elsewhere). That keeps the heap about as small
- *     as that of 4_bins.
+ *     this is tried several times (boundary_tags.h, find_elsewhere). That keeps linear memory about as
+ *     small as with 4_bins. Only a small heap, which has few blocks of each size, grows while it can.
  *   - A run is made of memory that is free anyway, unless there is none for even one block.
  *   - Few runs are wholly free and wait for use. The others are dissolved.
  *   - A block behind a free one is not deferred: to merge the two is worth more.
@@ -156,14 +156,14 @@
  * as long as linear memory has room for SPARE bytes before it has to grow, and frugal if not. */
 #define SPARE ((size_t)1 << 16)
 
-/* A quick list has room for this part of the heap, but for LEAST_ROOM blocks and no more than MOST_ROOM. With
- * threads it has room for GENEROUS_BYTES or FRUGAL_BYTES instead, which is a block at least: every one that finds no
- * room may take the lock. */
-#define ROOM_PART 512
-#define LEAST_ROOM 4
+/* A quick list has room for this part of the heap, but for LEAST_BYTES at least and for no more than MOST_ROOM blocks.
+ * With threads it has room for GENEROUS_BYTES or FRUGAL_BYTES at least, which is a block in any case: every one that
+ * finds no room may take the lock. */
+#define ROOM_PART (CACHES ? 512 : 128)
+#define LEAST_BYTES 3072
 #define GENEROUS_BYTES 4096
 #define FRUGAL_BYTES 1024
-#define MOST_ROOM 64
+#define MOST_ROOM (CACHES ? 64 : 255)
 
 /* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
  * up to this part of what it needs. */
@@ -180,12 +180,11 @@
 #define GENEROUS_POPULAR 64
 #define FRUGAL_POPULAR UINT8_MAX
 
-/* The first run of a size has LEAST_OBJECTS. After ALIKE runs the next have twice as many, until they have
- * MOST_OBJECTS, or MOST_BYTES. */
-#define LEAST_OBJECTS 8
-#define ALIKE 2
+/* A run has so many objects, or as many as have so many bytes, and two. If there is no memory for that it has half as
+ * many, or a quarter, but not fewer than half of LEAST_OBJECTS. */
 #define MOST_OBJECTS 32
 #define MOST_BYTES 2048
+#define LEAST_OBJECTS 8
 
 /* So many runs may be wholly free: to dissolve them takes no longer than to grow linear memory. With threads fewer:
  * they are of no use to others. */
@@ -244,7 +243,7 @@ struct run {
 #define MARK_SHIFT (NUMBER_SHIFT + 5)
 #define OBJECT_SIZE (((size_t)1 << NUMBER_SHIFT) - ALIGNMENT)
 
-_Static_assert(MOST_OBJECTS == LEAST_OBJECTS << 2 && MOST_OBJECTS == 1 << 5, "numbers fit");
+_Static_assert(MOST_OBJECTS == 1 << 5, "numbers fit");
 _Static_assert((CACHES ? LARGE_UNITS : RUN_CLASSES) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
 
 /* The payload of a deferred block or object. */
@@ -271,7 +270,9 @@ struct ring {
   _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
   uint8_t waiting; /* so many blocks were allocated one by one since a run was last tried; with
                       threads, and not freed */
-  uint8_t made;    /* so many runs were made; counted as far as it matters */
+#if CACHES
+  bool made; /* whether a run was, since one was last dissolved to have more memory */
+#endif
 };
 
 /* Begins where a cache line does, so that no two threads write to the same. */
@@ -481,24 +482,28 @@ RARE static void dissolve(struct run *run) {
 }
 
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
- * the blocks should rather be allocated one by one. With threads, where that takes the lock for each, the first run
- * of a size may grow the heap although there are free blocks, unless caches are to be frugal. */
+ * the blocks should rather be allocated one by one. Where the heap has to grow it grows for all of them, unless caches
+ * are to be frugal: a program that fills memory would else be left with runs of the fewest. With threads, where one
+ * by one takes the lock for each, the first run of a size may grow the heap although there are free blocks. */
 static inline struct block *find_for_run(size_t size, uint32_t *objects, bool first) {
+  uint32_t wanted = *objects;
   for (;;) {
     size_t run_size = RUN_HEADER + *objects * size;
     struct block *block = find_free(run_size);
     if (block)
       return block;
-    if (*objects <= LEAST_OBJECTS) {
-      /* The rest, which is too small, is to be used last. */
-      if (CACHES && first && !is_frugal())
-        return find_elsewhere(run_size);
-      block = find_free(size);
-      return (block && block != rest.block) || free_list_reclaim(false) ? NULL
-                                                                        : find_elsewhere(run_size);
-    }
+    if (*objects <= LEAST_OBJECTS)
+      break;
     *objects /= 2;
   }
+  if (!CACHES || !first || is_frugal()) {
+    /* The rest, which is too small, is to be used last. */
+    struct block *block = find_free(size);
+    if ((block && block != rest.block) || free_list_reclaim(false))
+      return NULL;
+  }
+  *objects = wanted;
+  return find_elsewhere(RUN_HEADER + wanted * size);
 }
 
 /* The mark of an object that lies so far behind its run. */
@@ -531,21 +536,22 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
   struct ring *ring = ring_of(class);
   if (!is_popular(ring, size))
     return NULL;
-  uint32_t objects = (uint32_t)LEAST_OBJECTS << ring->made / ALIKE;
-#if CACHES
-  if (size <= CACHE_LINE)
+  uint32_t objects = (uint32_t)(MOST_BYTES / size + 2);
+  if (objects > MOST_OBJECTS)
     objects = MOST_OBJECTS;
-  while (objects > LEAST_OBJECTS / 2 && objects * size > MOST_BYTES)
-    objects /= 2;
+#if CACHES
+  bool first = !ring->made;
+#else
+  bool first = false;
 #endif
-  struct block *block = find_for_run(size, &objects, ring->made == 0);
+  struct block *block = find_for_run(size, &objects, first);
   if (!block)
     return NULL;
-#if !CACHES
+#if CACHES
+  ring->made = true;
+#else
   ring->waiting = POPULAR - 1; /* the next one may follow at once */
 #endif
-  if (ring->made < 2 * ALIKE)
-    ++ring->made;
 
   /* Before a free block there is no other, and P is set. */
   block->head = cut_free(block, RUN_HEADER + objects * size) | SPECIAL | PREVIOUS_USED;
@@ -567,14 +573,10 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 /* Gives a quick list, which is empty, room. */
 SHARED static void renew_room(struct size_class *class, size_t size) {
   size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART;
-#if CACHES
-  size_t least = is_frugal() ? FRUGAL_BYTES : GENEROUS_BYTES;
+  size_t least = !CACHES ? LEAST_BYTES : is_frugal() ? FRUGAL_BYTES : GENEROUS_BYTES;
   if (bytes < least)
     bytes = least;
-#endif
   size_t room = bytes / size;
-  if (!CACHES && room < LEAST_ROOM)
-    room = LEAST_ROOM;
   class->room = class->most = (uint8_t)(room > MOST_ROOM ? MOST_ROOM : room);
 }
 
@@ -705,8 +707,9 @@ RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
       unlink_run(ring, run);
       dissolve(run);
       ++dissolved;
-      ring->made = 0;
-#if !CACHES
+#if CACHES
+      ring->made = false;
+#else
       ring->waiting = 0;
 #endif
     } else {
@@ -890,50 +893,63 @@ NOT_INLINED static void *find_own(struct cache *cache, struct size_class *class)
 }
 #endif
 
-/* A block of `size` bytes, where neither the quick list nor the run in use has one. */
-static inline void *allocate_locked(size_t size) {
-  struct cache *cache = size < LARGE ? find_cache() : NULL;
-  if (size < LARGE && EXISTS(cache)) {
-    struct size_class *class = class_of(cache, size);
-    bool comes_in_runs = RUNS && size <= class_size(RUN_CLASSES - 1);
-    struct run *run = NULL;
+/* A small block, where neither the quick list nor the run in use has one: of another run, or a deferred one. NULL if
+ * it is to be a block of the heap below. */
+NOT_INLINED static void *allocate_small(size_t size) {
+  struct cache *cache = find_cache();
+  if (!EXISTS(cache))
+    return NULL;
+  struct size_class *class = class_of(cache, size);
+  bool comes_in_runs = RUNS && (CACHES || size <= class_size(RUN_CLASSES - 1));
+  struct run *run = NULL;
 #if CACHES
-    void *payload = find_own(cache, class); /* the cache may be that of a thread that has ended */
-    if (payload)
-      return payload;
-    renew_room(class, size);
+  void *payload = find_own(cache, class); /* the cache may be that of a thread that has ended */
+  if (payload)
+    return payload;
+  renew_room(class, size);
 #else
-    if (!class->room)
-      renew_room(class, size);
-    if (comes_in_runs)
-      run = find_run(class);
+  if (!class->room)
+    renew_room(class, size);
+  if (comes_in_runs)
+    run = find_run(class);
 #endif
-    if (comes_in_runs && !run)
-      run = make_run(class, size);
-    if (run) {
-      use_run(class, run);
-      return take_object(class, size);
-    }
-  }
-  return allocate_below(size);
+  if (comes_in_runs && !run)
+    run = make_run(class, size);
+  if (!run)
+    return NULL;
+  use_run(class, run);
+  return take_object(class, size);
+}
+#if !CACHES
+KEEP_APART(allocate_small);
+#endif
+
+/* A block of `size` bytes, where this thread's cache has none. */
+static inline void *allocate_locked(size_t size) {
+  void *payload = size < LARGE ? allocate_small(size) : NULL;
+  return payload ? payload : allocate_below(size);
 }
 
+#if CACHES
 NOT_INLINED static void *allocate_slowly(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
   size_t size = size_for(bytes);
   void *payload;
-#if CACHES
   /* Blocks of MEDIUM and more are not on the list, and need no test for it. */
   if (size >= LARGE && own && (payload = take_medium(quick_class(own, size), size)))
     return payload;
-#endif
-  IF_CACHES(heap_lock();)
+  heap_lock();
   payload = allocate_locked(size);
-  IF_CACHES(heap_unlock();)
+  heap_unlock();
   return payload;
 }
 KEEP_APART(allocate_slowly);
+#else
+static inline void *allocate_slowly(size_t bytes) {
+  return bytes > MAXIMUM_REQUEST ? NULL : allocate_locked(size_for(bytes));
+}
+#endif
 
 #if CACHES
 /* malloc, where neither the quick list nor the run in use has a block. */

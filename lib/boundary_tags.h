@@ -59,6 +59,9 @@ struct free_block {
 /* What most programs align to that align blocks at all. */
 #define CACHE_LINE 64
 
+/* A heap of less than this is small: two pages. */
+#define SMALL_HEAP ((ptrdiff_t)2 << 16)
+
 /* So often some memory is reclaimed before linear memory grows for a block of `size` bytes. All in all that
  * takes a fraction of the time that growing takes, and of what the program will do with a large block. */
 #define RECLAIM_ROUNDS(size) (16 + (size) / 1024)
@@ -226,17 +229,18 @@ static struct block *find_free(size_t size) {
 /* The same, where there is none without memory that was put aside, or new memory. So that no call takes
  * long only some of what was put aside is reclaimed, and as long as there is more the heap grows by no
  * more than it must. But where linear memory itself would have to grow, which takes longer and is for
- * good, more is reclaimed; and all of it where it cannot grow. */
+ * good, more is reclaimed; and all of it where it cannot grow. And a small heap rather grows: little is put
+ * aside in it, and most calls would release some of that, only to put it aside again. */
 RARE static struct block *find_elsewhere(size_t size) {
-  size_t rounds = memory_room() < size - rest.size + 2 * ALIGNMENT ? RECLAIM_ROUNDS(size) : 1;
-  struct block *block;
-  bool reclaimed;
-  do {
-    reclaimed = free_list_reclaim(false);
-    block = reclaimed ? find_free(size) : NULL;
-  } while (reclaimed && !block && --rounds);
-  if (block)
-    return block;
+  size_t rounds = heap.end - heap.first >= SMALL_HEAP;
+  if (memory_room() < size - rest.size + 2 * ALIGNMENT)
+    rounds = RECLAIM_ROUNDS(size);
+  bool reclaimed = false;
+  for (; rounds && (reclaimed = free_list_reclaim(false)); --rounds) {
+    struct block *block = find_free(size);
+    if (block)
+      return block;
+  }
   if (grow_rest(size, !reclaimed))
     return rest.block;
   return free_list_reclaim(true) ? find_free(size) : NULL;

@@ -21,6 +21,7 @@ import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
  * tested natively, and in test/debug. */
 const all = builds.filter(({ name }) => name !== 'debug');
 const plain = all.filter(({ define }) => !define);
+const hardened = all.filter(({ define }) => define);
 
 const GROWTH = ['-sALLOW_MEMORY_GROWTH'];
 const NO_GROWTH = ['-sABORTING_MALLOC=0'];
@@ -163,7 +164,8 @@ describe('C library interface', function () {
   });
 });
 
-/** Programs of their own; `few` as above. */
+/** Programs of their own; `few` as above. Those with `locks` are about threads: the smaller allocators have the same lock,
+ * and take turns; the hardened build's own way with memory is in each. */
 const single = {
   'C++ with exceptions: new, delete, containers': {
     source: 'cplusplus.cpp',
@@ -189,12 +191,14 @@ const single = {
     flags: ['-O2', '-pthread'],
     link: ['-sPROXY_TO_PTHREAD', '-Wno-pthreads-mem-growth', ...GROWTH],
     growth: true,
+    locks: true,
   },
   'threads, -O0 with SAFE_HEAP': {
     source: 'threads.c',
     flags: ['-O0', '-pthread', '-DKEEP_BREAK'],
     link: ['-sPTHREAD_POOL_SIZE=4', '-sASSERTIONS=0', '-sSAFE_HEAP=1', ...NO_GROWTH],
     args: ['1000'],
+    locks: true,
   },
   'threads, MEMORY64, growth': {
     source: 'threads.c',
@@ -203,23 +207,27 @@ const single = {
     growth: true,
     args: ['20000'],
     node: findNode24,
+    locks: true,
   },
   'threads that end, with handlers and destructors that allocate': {
     source: 'endings.c',
     flags: ['-O2', '-pthread'],
     link: ['-sPTHREAD_POOL_SIZE=1', ...NO_GROWTH],
     args: ['handlers', '2000'],
+    locks: true,
   },
   '20,000 threads in turn': {
     source: 'endings.c',
     flags: ['-O2', '-pthread'],
     link: ['-sPTHREAD_POOL_SIZE=1', ...NO_GROWTH],
     args: ['churn', '20000'],
+    locks: true,
   },
   'threads that end, C++ thread_local destructors': {
     source: 'thread_local.cpp',
     flags: ['-O2', '-pthread'],
     link: ['-sPTHREAD_POOL_SIZE=1', ...NO_GROWTH],
+    locks: true,
   },
   'a program with a malloc of its own around emscripten_builtin_malloc': {
     source: 'wrap.c',
@@ -241,8 +249,9 @@ describe('C library interface: programs', function () {
   this.timeout(1_200_000);
 
   Object.entries(single).forEach(([name, program], number) => {
-    const { source, flags, link: linking, growth, memory, args = [], node, few } = program;
-    const allocators = few ? inTurn(number, plain) : all;
+    const { source, flags, link: linking, growth, memory, args = [], node, few, locks } = program;
+    const some = few || locks ? inTurn(number, plain) : all;
+    const allocators = locks ? [...some, ...hardened] : some;
     describe(name, () => {
       const ran = forAll(async (allocator) => {
         const limits = memoryFlags(memory ?? traitsOf(allocator).memory, growth);

@@ -415,8 +415,8 @@ export const MUTANTS = [
     ],
     [
       'the whole request is not checked',
-      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size',
-      '  size_t size',
+      'bytes > MAXIMUM_REQUEST ? NULL : allocate_locked',
+      'allocate_locked',
     ],
     [
       'a run in use is not told of frees',
