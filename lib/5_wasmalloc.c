@@ -121,6 +121,8 @@
 #define IF_CACHES(...) __VA_ARGS__
 /* For what is called in several places with threads, and else in one. */
 #define SHARED NOT_INLINED
+/* No heap counts as small: caches keep most calls from it, and blocks that lie close together are faster. */
+#define SMALL_HEAP ((ptrdiff_t)0)
 #else
 #define CACHES 0
 #define IF_CACHES(...)
@@ -156,14 +158,13 @@
  * as long as linear memory has room for SPARE bytes before it has to grow, and frugal if not. */
 #define SPARE ((size_t)1 << 16)
 
-/* A quick list has room for this part of the heap, but for LEAST_BYTES at least and for no more than MOST_ROOM blocks.
- * With threads it has room for GENEROUS_BYTES or FRUGAL_BYTES at least, which is a block in any case: every one that
- * finds no room may take the lock. */
-#define ROOM_PART (CACHES ? 512 : 128)
-#define LEAST_BYTES 3072
-#define GENEROUS_BYTES 4096
-#define FRUGAL_BYTES 1024
-#define MOST_ROOM (CACHES ? 64 : 255)
+/* A quick list has room for LEAST_BYTES and this part of the heap, both GENEROUS times unless caches are to be frugal, but
+ * for no more than MOST_ROOM blocks. With threads that is a block at least: every one that finds no room may take the
+ * lock. */
+#define ROOM_PART 512
+#define LEAST_BYTES (CACHES ? LARGE : 768)
+#define GENEROUS 4
+#define MOST_ROOM 255
 
 /* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
  * up to this part of what it needs. */
@@ -572,10 +573,9 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 
 /* Gives a quick list, which is empty, room. */
 SHARED static void renew_room(struct size_class *class, size_t size) {
-  size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART;
-  size_t least = !CACHES ? LEAST_BYTES : is_frugal() ? FRUGAL_BYTES : GENEROUS_BYTES;
-  if (bytes < least)
-    bytes = least;
+  size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART + LEAST_BYTES;
+  if (!CACHES || !is_frugal())
+    bytes *= GENEROUS;
   size_t room = bytes / size;
   class->room = class->most = (uint8_t)(room > MOST_ROOM ? MOST_ROOM : room);
 }

@@ -59,8 +59,10 @@ struct free_block {
 /* What most programs align to that align blocks at all. */
 #define CACHE_LINE 64
 
-/* A heap of less than this is small: two pages. */
+/* A heap of less than this is small: two pages, unless the allocator knows better. */
+#ifndef SMALL_HEAP
 #define SMALL_HEAP ((ptrdiff_t)2 << 16)
+#endif
 
 /* So often some memory is reclaimed before linear memory grows for a block of `size` bytes. All in all that
  * takes a fraction of the time that growing takes, and of what the program will do with a large block. */
