@@ -483,9 +483,9 @@ RARE static void dissolve(struct run *run) {
 }
 
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
- * the blocks should rather be allocated one by one. Where the heap has to grow it grows for all of them, unless caches
- * are to be frugal: a program that fills memory would else be left with runs of the fewest. With threads, where one
- * by one takes the lock for each, the first run of a size may grow the heap although there are free blocks. */
+ * the blocks should rather be allocated one by one. Where the heap has to grow it grows for all of them: a program
+ * that fills memory would else be left with runs of the fewest. With threads, where one by one takes the lock for
+ * each, the first run of a size may grow the heap although there are free blocks, unless caches are to be frugal. */
 static inline struct block *find_for_run(size_t size, uint32_t *objects, bool first) {
   uint32_t wanted = *objects;
   for (;;) {
@@ -920,6 +920,7 @@ NOT_INLINED static void *allocate_small(size_t size) {
   use_run(class, run);
   return take_object(class, size);
 }
+/* With threads only what has the lock calls it, and there malloc is apart already. */
 #if !CACHES
 KEEP_APART(allocate_small);
 #endif

@@ -127,12 +127,12 @@ repeat 34 { alloc 24 }
 free newest
 free newest
 repeat 6 { free oldest }
-# short: releases what is deferred
+# a small heap grows: what is deferred stays
 e = alloc 600`,
     watch: html`<code>free</code> runs a dozen statements, <code>alloc</code> no more when the list
-      has a block. After 32 blocks of a size the next come as objects of a run. Now and then a bar
-      is high: the heap grows, and before that everything deferred is looked through, so that it
-      grows by less.`,
+      has a block. After 32 blocks of a size the next come as objects of a run: to make one is the
+      highest bar. The others that are high are those where the heap grows. A large heap looks
+      through what is deferred before, so that it grows by less.`,
   },
 };
 
