@@ -334,7 +334,7 @@ static inline bool is_frugal(void) {
 #else
 #define may_use(cache) true
 #define EXISTS(cache) true
-#define is_frugal() true
+#define is_frugal() false
 #endif
 
 /* The class that is to release something when memory is short. */
@@ -497,7 +497,7 @@ static inline struct block *find_for_run(size_t size, uint32_t *objects, bool fi
       break;
     *objects /= 2;
   }
-  if (!CACHES || !first || is_frugal()) {
+  if (!first || is_frugal()) {
     /* The rest, which is too small, is to be used last. */
     struct block *block = find_free(size);
     if ((block && block != rest.block) || free_list_reclaim(false))
@@ -574,7 +574,7 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 /* Gives a quick list, which is empty, room. */
 SHARED static void renew_room(struct size_class *class, size_t size) {
   size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART + LEAST_BYTES;
-  if (!CACHES || !is_frugal())
+  if (!is_frugal())
     bytes *= GENEROUS;
   size_t room = bytes / size;
   class->room = class->most = (uint8_t)(room > MOST_ROOM ? MOST_ROOM : room);
