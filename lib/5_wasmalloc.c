@@ -321,8 +321,9 @@ static inline struct cache *next_cache(const struct cache *cache) {
 #endif
 }
 
-/* Whether this thread, which has the lock, may use a cache: it is its own, or no thread's; whether it has one; and
- * whether linear memory may soon have to grow. */
+/* Whether this thread, which has the lock, may use a cache: it is its own, or no thread's; whether it has one;
+ * whether linear memory may soon have to grow; and whether the heap may grow for a run although there are free
+ * blocks: for the first of a size, with threads, where blocks one by one would take the lock for each. */
 #if CACHES
 static inline bool may_use(const struct cache *cache) {
   return cache == own || !cache->taken;
@@ -331,10 +332,14 @@ static inline bool may_use(const struct cache *cache) {
 static inline bool is_frugal(void) {
   return memory_room() < SPARE;
 }
+static inline bool may_grow_for_run(const struct ring *ring) {
+  return !ring->made && !is_frugal();
+}
 #else
 #define may_use(cache) true
 #define EXISTS(cache) true
 #define is_frugal() false
+#define may_grow_for_run(ring) false
 #endif
 
 /* The class that is to release something when memory is short. */
@@ -484,9 +489,9 @@ RARE static void dissolve(struct run *run) {
 
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
  * the blocks should rather be allocated one by one. Where the heap has to grow it grows for all of them: a program
- * that fills memory would else be left with runs of the fewest. With threads, where one by one takes the lock for
- * each, the first run of a size may grow the heap although there are free blocks, unless caches are to be frugal. */
-static inline struct block *find_for_run(size_t size, uint32_t *objects, bool first) {
+ * that fills memory would else be left with runs of the fewest. */
+static inline struct block *find_for_run(const struct ring *ring, size_t size, uint32_t *objects) {
+  (void)ring; /* without threads */
   uint32_t wanted = *objects;
   for (;;) {
     size_t run_size = RUN_HEADER + *objects * size;
@@ -497,7 +502,7 @@ static inline struct block *find_for_run(size_t size, uint32_t *objects, bool fi
       break;
     *objects /= 2;
   }
-  if (!first || is_frugal()) {
+  if (!may_grow_for_run(ring)) {
     /* The rest, which is too small, is to be used last. */
     struct block *block = find_free(size);
     if ((block && block != rest.block) || free_list_reclaim(false))
@@ -540,12 +545,7 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
   uint32_t objects = (uint32_t)(MOST_BYTES / size + 2);
   if (objects > MOST_OBJECTS)
     objects = MOST_OBJECTS;
-#if CACHES
-  bool first = !ring->made;
-#else
-  bool first = false;
-#endif
-  struct block *block = find_for_run(size, &objects, first);
+  struct block *block = find_for_run(ring, size, &objects);
   if (!block)
     return NULL;
 #if CACHES
