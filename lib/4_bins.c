@@ -100,8 +100,8 @@ NOT_INLINED static void free_list_remove(struct free_block *block) {
 }
 
 /* Many a block that is cut or merged stays in its bin: then `block` takes over the links. */
-NOT_INLINED static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
-                                      size_t old_size) {
+ALWAYS_INLINED static void free_list_put(struct free_block *block, size_t size,
+                                         struct free_block *old, size_t old_size) {
   uint32_t bin = bin_of(size);
   if (old_size) {
     uint32_t old_bin = bin_of(old_size);

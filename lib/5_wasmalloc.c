@@ -38,10 +38,10 @@
  *
  * Nothing is deferred without bound, and no call waits long:
  *
- *   - Where no free block is large enough some deferred blocks are released and some runs dissolved. As
- *     long as others are left the heap grows by no more than it must, and before linear memory grows
- *     this is tried several times (boundary_tags.h, find_elsewhere). That keeps linear memory about as
- *     small as with 4_bins. Only a small heap, which has few blocks of each size, grows while it can.
+ *   - Where no free block is large enough some deferred blocks are released or a run is dissolved. As
+ *     long as others are left the heap grows by no more than it must (boundary_tags.h, find_elsewhere).
+ *     That keeps linear memory about as small as with 4_bins. Only a small heap, which has few blocks of
+ *     each size, grows while linear memory has room.
  *   - A run is made of memory that is free anyway, unless there is none for even one block.
  *   - Few runs are wholly free and wait for use. The others are dissolved.
  *   - A block behind a free one is not deferred: to merge the two is worth more.
@@ -161,7 +161,7 @@
 /* A quick list has room for LEAST_BYTES and this part of the heap, both GENEROUS times unless caches are to be frugal, but
  * for no more than MOST_ROOM blocks. With threads that is a block at least: every one that finds no room may take the
  * lock. */
-#define ROOM_PART 512
+#define ROOM_PART 768
 #define LEAST_BYTES (CACHES ? LARGE : 768)
 #define GENEROUS 4
 #define MOST_ROOM 255
@@ -194,8 +194,13 @@
 /* A thread knows where so many other caches are, without a search. */
 #define KNOWN 8
 
-/* So many deferred blocks are released, or runs looked at, when memory is short. */
-#define RELEASED 16
+/* So many deferred blocks are released when memory is short, or a run is dissolved instead. Of each ring so many runs
+ * are looked at. */
+#define RELEASED 8
+#define LOOKED_AT 4
+
+/* To copy a block of so many bytes takes longer than that. */
+#define WORTH_CLEARING ((size_t)1 << 15)
 
 /*
  * The payload of the block that is a run. The block is marked internal. The objects follow:
@@ -509,7 +514,7 @@ static inline struct block *find_for_run(const struct ring *ring, size_t size, u
       return NULL;
   }
   *objects = wanted;
-  return find_elsewhere(RUN_HEADER + wanted * size);
+  return grow_rest(RUN_HEADER + wanted * size, true) ? rest.block : NULL;
 }
 
 /* The mark of an object that lies so far behind its run. */
@@ -697,31 +702,38 @@ static inline size_t release_quick(struct size_class *class, size_t count) {
   return released;
 }
 
-/* Looks at up to `count` runs of a ring, the last first, and dissolves those of which at least a half is free, or
- * all. Says how many. */
-RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
-  size_t dissolved = 0;
-  for (size_t looked = 0; ring->runs && looked < count; ++looked) {
-    struct run *run = ring->runs->previous;
-    if (all || (uint32_t)__builtin_popcount(free_objects(run)) * 2 >= run->objects) {
+/* Looks at some runs of a ring, the last first, and dissolves one of which at least a half is free; or dissolves all.
+ * Says how many blocks that is worth. */
+RARE static size_t dissolve_runs(struct ring *ring, bool all) {
+  size_t worth = 0;
+  struct run *first = ring->runs;
+  for (size_t looked_at = 0; first && (all || looked_at < LOOKED_AT); ++looked_at) {
+    struct run *run = first->previous;
+    if (all || (uint32_t)__builtin_popcount(free_objects(run)) >= run->word / COUNT(1)) {
+      ring->runs = first;
       unlink_run(ring, run);
       dissolve(run);
-      ++dissolved;
 #if CACHES
       ring->made = false;
 #else
       ring->waiting = 0;
 #endif
+      worth += RELEASED;
+      if (!all)
+        return worth;
+      first = ring->runs;
     } else {
-      ring->runs = run;
+      first = run;
     }
   }
-  return dissolved;
+  ring->runs = first;
+  return worth;
 }
 
-/* Releases up to `count` deferred blocks and runs of the class that is the candidate, and says how many. */
-static inline size_t reclaim_from(struct cache *cache, size_t count, bool all) {
-  struct size_class *class = &cache->classes[candidate];
+/* Releases up to `count` deferred blocks of the class with this index, and if there are fewer a run, or all. Says how
+ * many blocks that is worth. */
+static inline size_t reclaim_from(struct cache *cache, uint32_t index, size_t count, bool all) {
+  struct size_class *class = &cache->classes[index];
   size_t released = 0;
 #if CACHES
   while (released < count && has_deferred(cache, class))
@@ -729,32 +741,33 @@ static inline size_t reclaim_from(struct cache *cache, size_t count, bool all) {
 #else
   released = release_quick(class, count);
 #endif
-  if (RUNS && candidate < RUN_CLASSES) {
+  if (RUNS && released < count && index < RUN_CLASSES) {
     retire_run(class, ring_of(class));
-    released += dissolve_runs(ring_of(class), count - released, all);
+    released += dissolve_runs(ring_of(class), all);
   }
   return released;
 }
 
-/* Releases some of the deferred blocks and of the runs of which at least a half is free, or all blocks and all
- * runs of which anything is. Goes on in the class where it ended the last time. */
+/* Releases some deferred blocks or dissolves a run of which at least a half is free, or releases all blocks and
+ * dissolves all runs of which anything is free. Goes on in the class where it ended the last time. */
 RARE static bool free_list_reclaim(bool all) {
   size_t count = all ? SIZE_MAX : RELEASED;
-  size_t left = count;
-  uint32_t first = candidate;
+  size_t released = 0;
+  uint32_t index = candidate;
   do {
 #if CACHES
-    for (struct cache *cache = &first_cache; cache; cache = cache->next)
+    for (struct cache *cache = &first_cache; cache && released < count; cache = cache->next)
       if (may_use(cache))
-        left -= reclaim_from(cache, left, all);
+        released += reclaim_from(cache, index, count - released, all);
 #else
-    left -= reclaim_from(&first_cache, left, all);
+    released += reclaim_from(&first_cache, index, count - released, all);
 #endif
-    if (!left)
+    if (released >= count)
       break;
-    candidate = (candidate ? candidate : CLASSES) - 1;
-  } while (candidate != first);
-  return left < count;
+    index = (index + 1) % CLASSES;
+  } while (index != candidate);
+  candidate = index;
+  return released != 0;
 }
 
 /* malloc of the heap below. */
@@ -1098,14 +1111,19 @@ RARE static bool release_if_deferred(struct block *block) {
   return true;
 }
 
-/* Where the block behind is in the way, it may only be deferred. */
+/* Where the block behind is in the way, it may only be deferred. A large block that has to move clears up a little:
+ * where a lot is put aside that nobody asks for any more, it would else move again and again, from one gap to the next
+ * larger. */
 static bool heap_resize(void *payload, size_t bytes, void **surplus) {
   struct block *block = payload_block(payload);
   if (is_object(block))
     return bytes <= heap_payload_size(payload);
   while (!tags_resize(payload, bytes, surplus))
-    if (!release_if_deferred(block_next(block)))
+    if (!release_if_deferred(block_next(block))) {
+      if (bytes >= WORTH_CLEARING)
+        free_list_reclaim(false);
       return false;
+    }
   return true;
 }
 

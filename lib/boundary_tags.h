@@ -64,9 +64,9 @@ struct free_block {
 #define SMALL_HEAP ((ptrdiff_t)2 << 16)
 #endif
 
-/* So often some memory is reclaimed before linear memory grows for a block of `size` bytes. All in all that
- * takes a fraction of the time that growing takes, and of what the program will do with a large block. */
-#define RECLAIM_ROUNDS(size) (16 + (size) / 1024)
+/* So often a little memory is reclaimed before linear memory grows for a block of `size` bytes: once for most, and for
+ * a large one as often as takes a fraction of what the program will do with it. */
+#define RECLAIM_ROUNDS(size) (1 + (size) / 65536 * 128)
 
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
  * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
@@ -230,10 +230,10 @@ static struct block *find_free(size_t size) {
 
 /* The same, where there is none without memory that was put aside, or new memory. So that no call takes
  * long only some of what was put aside is reclaimed, and as long as there is more the heap grows by no
- * more than it must. But where linear memory itself would have to grow, which takes longer and is for
- * good, more is reclaimed; and all of it where it cannot grow. And a small heap rather grows: little is put
- * aside in it, and most calls would release some of that, only to put it aside again. */
-RARE static struct block *find_elsewhere(size_t size) {
+ * more than it must. A small heap rather grows, as long as linear memory does not have to: little is put aside
+ * in it, and most calls would release some of that, only to put it aside again. For a large block more is
+ * reclaimed before linear memory grows, which is for good; and all there is where it cannot grow. */
+NOT_INLINED static struct block *find_elsewhere(size_t size) {
   size_t rounds = heap.end - heap.first >= SMALL_HEAP;
   if (memory_room() < size - rest.size + 2 * ALIGNMENT)
     rounds = RECLAIM_ROUNDS(size);

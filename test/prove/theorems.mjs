@@ -121,7 +121,7 @@ function stepOfQuickLists(entry, says, blocks, units, broken, replaced = []) {
 
 const FIND_ELSEWHERE = byContract(
   'boundary_tags.h',
-  'RARE static struct block *find_elsewhere(size_t size)',
+  'NOT_INLINED static struct block *find_elsewhere(size_t size)',
 );
 const RECLAIM = byContract('5_wasmalloc.c', 'RARE static bool free_list_reclaim(bool all)');
 const RELEASE_IF_DEFERRED = byContract(
