@@ -64,9 +64,9 @@ struct free_block {
 #define SMALL_HEAP ((ptrdiff_t)2 << 16)
 #endif
 
-/* So often a little memory is reclaimed before linear memory grows for a block of `size` bytes: once for most, and for
- * a large one as often as takes a fraction of what the program will do with it. */
-#define RECLAIM_ROUNDS(size) (1 + (size) / 65536 * 128)
+/* So often a little memory is reclaimed before linear memory grows for a block of `size` bytes. For a small one the
+ * first time mostly does; for a large one it is as often as takes a fraction of what the program will do with it. */
+#define RECLAIM_ROUNDS(size) (8 + (size) / 65536 * 128)
 
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
  * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
