@@ -230,9 +230,9 @@ static struct block *find_free(size_t size) {
 
 /* The same, where there is none without memory that was put aside, or new memory. So that no call takes
  * long only some of what was put aside is reclaimed, and as long as there is more the heap grows by no
- * more than it must. A small heap rather grows, as long as linear memory does not have to: little is put aside
- * in it, and most calls would release some of that, only to put it aside again. For a large block more is
- * reclaimed before linear memory grows, which is for good; and all there is where it cannot grow. */
+ * more than it must. Before linear memory itself grows, which is for good, more is reclaimed; and all
+ * there is where it cannot grow. A small heap rather grows, as long as linear memory does not have to: little
+ * is put aside in it, and most calls would release some of that, only to put it aside again. */
 NOT_INLINED static struct block *find_elsewhere(size_t size) {
   size_t rounds = heap.end - heap.first >= SMALL_HEAP;
   if (memory_room() < size - rest.size + 2 * ALIGNMENT)
