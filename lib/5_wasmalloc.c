@@ -74,9 +74,9 @@
  * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
  * who has the lock waits.
  *
- * Blocks of 1 to 8 KB come in no runs, but are deferred too, up to 16 KB of them in each cache: on one list, where
- * malloc takes the first that is large enough and not much larger. When the list is full all go to the heap, for
- * one taking of the lock.
+ * Blocks of 1 to 8 KB come in no runs, but are deferred too, up to 64 KB of them in each cache. Their classes are 256
+ * bytes wide: malloc takes the first block of the size's own class if it is large enough, or of the next class. When
+ * there is no room for another all go to the heap, for one taking of the lock.
  *
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
  * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
@@ -121,12 +121,15 @@
 #define IF_CACHES(...) __VA_ARGS__
 /* For what is called in several places with threads, and else in one. */
 #define SHARED NOT_INLINED
+/* For what is seldom called with threads, under the lock. */
+#define SLOW RARE
 /* No heap counts as small: caches keep most calls from it, and blocks that lie close together are faster. */
 #define SMALL_HEAP ((ptrdiff_t)0)
 #else
 #define CACHES 0
 #define IF_CACHES(...)
 #define SHARED inline
+#define SLOW NOT_INLINED
 #endif
 
 #include "4_bins.c"
@@ -149,37 +152,35 @@
 #define FIRST_COARSE (FINE_UNITS - FINE_UNITS / COARSE)
 #define SMALL_CLASSES (CACHES ? FIRST_COARSE + LARGE_UNITS / COARSE + 1 : LARGE_UNITS)
 
-/* With threads larger blocks of less than MEDIUM have a class as well: a single one, the last, which has a quick list
- * only. */
-#define MEDIUM (8 * PIECE)
-#define CLASSES (SMALL_CLASSES + CACHES)
+/* With threads larger blocks of less than MEDIUM have classes as well, each for MEDIUM_STEP sizes, which have quick lists
+ * only. The last of these is empty, so that there is one behind every other. */
+#define MEDIUM ((size_t)1 << 13)
+#define MEDIUM_STEP ((size_t)1 << 8)
+#define CLASSES (SMALL_CLASSES + (CACHES ? (MEDIUM - LARGE) / MEDIUM_STEP + 2 : 0))
 
 /* What a cache puts aside saves its thread the lock, and is of no use to others. So with threads a cache is generous
  * as long as linear memory has room for SPARE bytes before it has to grow, and frugal if not. */
 #define SPARE ((size_t)1 << 16)
 
-/* A quick list has room for LEAST_BYTES and this part of the heap, both GENEROUS times unless caches are to be frugal, but
- * for no more than MOST_ROOM blocks. With threads that is a block at least: every one that finds no room may take the
- * lock. */
-#define ROOM_PART 768
-#define LEAST_BYTES (CACHES ? LARGE : 768)
-#define GENEROUS 4
+/* A quick list has room for LEAST_BYTES and this part of the heap, or for FRUGAL_BYTES, but for no more than MOST_ROOM
+ * blocks. */
+#define ROOM_PART 192
+#define LEAST_BYTES (CACHES ? 4 * LARGE : 3072)
+#define FRUGAL_BYTES 512
 #define MOST_ROOM 255
 
-/* The quick list of medium blocks has room for this many pieces of this size. malloc takes a block that is too large by
- * up to this part of what it needs. */
-#define MOST_PIECES 16
-#define PIECE ((size_t)1024)
-#define SURPLUS_PART 4
+/* The quick lists of medium blocks have room for so many bytes together. */
+#define MEDIUM_BYTES ((size_t)1 << 16)
+#define FRUGAL_MEDIUM_BYTES MEDIUM
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
  * all small ones do, for a thread needs no lock for its own runs: those of the fine classes at once, and so the
- * several that lie in a cache line are all one thread's; larger ones after GENEROUS_POPULAR or FRUGAL_POPULAR that
- * were allocated and not freed, so that runs are a small part of what is used. */
-#define RUN_CLASSES (CACHES ? CLASSES : 33)
+ * several that lie in a cache line are all one thread's; larger ones after MANY that were allocated and not freed, so
+ * that runs are a small part of what is used. A frugal cache makes none: what is free in a run serves one size of one
+ * thread. */
+#define RUN_CLASSES (CACHES ? SMALL_CLASSES : 33)
 #define POPULAR 32
-#define GENEROUS_POPULAR 64
-#define FRUGAL_POPULAR UINT8_MAX
+#define MANY 64
 
 /* A run has so many objects, or as many as have so many bytes, and two. If there is no memory for that it has half as
  * many, or a quarter, but not fewer than half of LEAST_OBJECTS. */
@@ -269,12 +270,13 @@ struct size_class {
   uint32_t free; /* bit i is set if object i of that run is free, and malloc's to take */
   uint8_t room;  /* so many more blocks may be put on the quick list */
   uint8_t most;  /* and so many when it is empty */
+  uint16_t size; /* of an object of the run in use, head included */
 };
 
 /* The other runs of a size, and how the next one is made. */
 struct ring {
   _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
-  uint8_t waiting; /* so many blocks were allocated one by one since a run was last tried; with
+  uint32_t waiting; /* so many blocks were allocated one by one since a run was last tried; with
                       threads, and not freed */
 #if CACHES
   bool made; /* whether a run was, since one was last dissolved to have more memory */
@@ -292,6 +294,7 @@ struct cache {
 #if CACHES
   size_t mark;        /* in the heads of its objects; not 0. They go up along the list: */
   struct cache *next; /* of all that were ever made */
+  size_t medium_room; /* so many more bytes may be put on the quick lists of medium blocks */
   bool taken;         /* by a thread */
   struct {
     size_t mark;
@@ -338,7 +341,7 @@ static inline bool is_frugal(void) {
   return memory_room() < SPARE;
 }
 static inline bool may_grow_for_run(const struct ring *ring) {
-  return !ring->made && !is_frugal();
+  return !ring->made;
 }
 #else
 #define may_use(cache) true
@@ -351,7 +354,7 @@ static inline bool may_grow_for_run(const struct ring *ring) {
 static uint32_t candidate;
 
 /* Frees out of line: the fast paths of this allocator are others. */
-NOT_INLINED static void release_block(struct block *block, size_t size) {
+SLOW static void release_block(struct block *block, size_t size) {
   release_block_here(block, size);
 }
 
@@ -363,13 +366,21 @@ static inline struct size_class *class_of(struct cache *cache, size_t size) {
 
 /* The same, of a small or medium block. */
 static inline struct size_class *quick_class(struct cache *cache, size_t size) {
-  return CACHES && size >= LARGE ? &cache->classes[SMALL_CLASSES] : class_of(cache, size);
+  return CACHES && size >= LARGE
+             ? &cache->classes[SMALL_CLASSES + size / MEDIUM_STEP - LARGE / MEDIUM_STEP]
+             : class_of(cache, size);
 }
+
+#if CACHES
+static inline bool is_medium(size_t size) {
+  return size - LARGE < MEDIUM - LARGE;
+}
+#endif
 
 /* The size of the smallest block that belongs to a class. */
 static inline size_t class_size(uint32_t index) {
-  if (CACHES && index == SMALL_CLASSES)
-    return LARGE;
+  if (CACHES && index >= SMALL_CLASSES)
+    return (index - SMALL_CLASSES + LARGE / MEDIUM_STEP) * MEDIUM_STEP;
   size_t units = CACHES && index > FINE_UNITS ? (index - FIRST_COARSE) * COARSE : index;
   return units * ALIGNMENT;
 }
@@ -380,6 +391,18 @@ static inline size_t size_for(size_t bytes) {
   if (CACHES && size > FINE_UNITS * ALIGNMENT && size < LARGE)
     size = (size + COARSE_SIZE - 1) & ~(COARSE_SIZE - 1);
   return size;
+}
+
+/* The class for a request of up to LARGEST_SMALL bytes. */
+static inline struct size_class *class_for(struct cache *cache, size_t bytes) {
+#if CACHES
+  size_t index = (bytes + WORD + ALIGNMENT - 1) / ALIGNMENT;
+  if (index > FINE_UNITS)
+    index = FIRST_COARSE + (bytes + WORD + COARSE_SIZE - 1) / COARSE_SIZE;
+  return &cache->classes[index > MINIMUM_BLOCK / ALIGNMENT ? index : MINIMUM_BLOCK / ALIGNMENT];
+#else
+  return class_of(cache, size_for(bytes));
+#endif
 }
 
 /* The two arrays have the same steps. */
@@ -530,9 +553,8 @@ static inline size_t mark_at(size_t distance) {
 /* Counts a block that is to be allocated, and says whether it should rather come in a run. */
 static inline bool is_popular(struct ring *ring, size_t size) {
 #if CACHES
-  ring->waiting = (uint8_t)(ring->waiting + (ring->waiting < UINT8_MAX));
-  return size <= FINE_UNITS * ALIGNMENT ||
-         ring->waiting >= (is_frugal() ? FRUGAL_POPULAR : GENEROUS_POPULAR);
+  ++ring->waiting;
+  return !is_frugal() && (size <= FINE_UNITS * ALIGNMENT || ring->waiting >= MANY);
 #else
   (void)size;
   if (++ring->waiting < POPULAR)
@@ -578,9 +600,8 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 
 /* Gives a quick list, which is empty, room. */
 SHARED static void renew_room(struct size_class *class, size_t size) {
-  size_t bytes = (size_t)(heap.end - heap.first) / ROOM_PART + LEAST_BYTES;
-  if (!is_frugal())
-    bytes *= GENEROUS;
+  size_t bytes =
+      is_frugal() ? FRUGAL_BYTES : (size_t)(heap.end - heap.first) / ROOM_PART + LEAST_BYTES;
   size_t room = bytes / size;
   class->room = class->most = (uint8_t)(room > MOST_ROOM ? MOST_ROOM : room);
 }
@@ -603,6 +624,7 @@ static inline struct run *find_run(struct size_class *class) {
 /* Gives all free objects of a run, which is in no ring, to malloc. */
 static inline void use_run(struct size_class *class, struct run *run) {
   class->objects = (char *)run + RUN_HEADER;
+  class->size = run->size;
   class->free = free_objects(run);
   run->word = IN_USE;
 }
@@ -650,7 +672,7 @@ static inline struct cache *find_owner(struct cache *cache, size_t mark) {
 }
 
 /* Gives an object back to the cache of its run. */
-static inline void give_back(struct cache *owner, struct deferred *object, size_t size) {
+NOT_INLINED static void give_back(struct cache *owner, struct deferred *object, size_t size) {
   size_t index = (size_t)(class_of(owner, size) - owner->classes);
   mailbox_put(&owner->returned[index], object);
 }
@@ -668,7 +690,7 @@ NOT_INLINED static bool has_deferred(struct cache *cache, struct size_class *cla
 
 /* ---- when memory is short ---- */
 
-static void release(struct block *block) {
+SLOW static void release(struct block *block) {
   if (is_object(block)) {
     struct run *run = object_run(block);
 #if CACHES
@@ -857,10 +879,10 @@ static inline struct cache *find_cache(void) {
 /* ---- the contract ---- */
 
 /* The first free object of the run in use, of which there is one. */
-static inline void *take_object(struct size_class *class, size_t size) {
+static inline void *take_object(struct size_class *class) {
   uint32_t free = class->free;
   class->free = free & (free - 1);
-  return class->objects + (size_t)__builtin_ctz(free) * size;
+  return class->objects + (size_t)__builtin_ctz(free) * class->size;
 }
 
 /* The first block of a quick list, or NULL. */
@@ -876,18 +898,19 @@ static inline void *take_deferred(struct size_class *class) {
 }
 
 #if CACHES
-/* The first deferred medium block that is large enough and not much larger, or NULL. */
-static inline void *take_medium(struct size_class *class, size_t size) {
-  struct deferred *deferred;
-  for (struct deferred **link = &class->quick; (deferred = *link); link = &deferred->next) {
-    size_t found = read_head(payload_block(deferred)) & ~(size_t)FLAGS;
-    if (found - size <= size / SURPLUS_PART) {
-      *link = deferred->next;
-      class->room += (uint8_t)(found / PIECE);
-      break;
+/* A deferred medium block of `size` bytes or a little more, or NULL: the first of its class, or of the next. */
+static inline void *take_medium(struct cache *cache, size_t size) {
+  struct size_class *class = quick_class(cache, size);
+  for (struct size_class *next = class + 1; class <= next; ++class) {
+    struct deferred *deferred = class->quick;
+    size_t found = deferred ? read_head(payload_block(deferred)) & ~(size_t)FLAGS : 0;
+    if (found >= size) {
+      class->quick = deferred->next;
+      cache->medium_room += found;
+      return deferred;
     }
   }
-  return deferred;
+  return NULL;
 }
 #endif
 
@@ -902,7 +925,7 @@ NOT_INLINED static void *find_own(struct cache *cache, struct size_class *class)
       return NULL;
     use_run(class, run);
   }
-  return take_object(class, run_in_use(class)->size);
+  return take_object(class);
 }
 #endif
 
@@ -931,7 +954,7 @@ NOT_INLINED static void *allocate_small(size_t size) {
   if (!run)
     return NULL;
   use_run(class, run);
-  return take_object(class, size);
+  return take_object(class);
 }
 /* With threads only what has the lock calls it, and there malloc is apart already. */
 #if !CACHES
@@ -950,8 +973,7 @@ NOT_INLINED static void *allocate_slowly(size_t bytes) {
     return NULL;
   size_t size = size_for(bytes);
   void *payload;
-  /* Blocks of MEDIUM and more are not on the list, and need no test for it. */
-  if (size >= LARGE && own && (payload = take_medium(quick_class(own, size), size)))
+  if (is_medium(size) && own && (payload = take_medium(own, size)))
     return payload;
   heap_lock();
   payload = allocate_locked(size);
@@ -967,26 +989,25 @@ static inline void *allocate_slowly(size_t bytes) {
 
 #if CACHES
 /* malloc, where neither the quick list nor the run in use has a block. */
-NOT_INLINED static void *refill(struct cache *cache, struct size_class *class, size_t size) {
+NOT_INLINED static void *refill(struct cache *cache, struct size_class *class, size_t bytes) {
   void *payload = find_own(cache, class);
-  return payload ? payload : allocate_slowly(size - WORD);
+  return payload ? payload : allocate_slowly(bytes);
 }
 #endif
 
 static inline void *heap_allocate(size_t bytes) {
   struct cache *cache = own_cache();
   if (EXISTS(cache) && bytes <= LARGEST_SMALL) {
-    size_t size = size_for(bytes);
-    struct size_class *class = class_of(cache, size);
+    struct size_class *class = class_for(cache, bytes);
     void *payload = take_deferred(class);
     if (payload)
       return payload;
     if (RUNS && class->free) {
       if (!CACHES)
         class->room = class->most;
-      return take_object(class, size);
+      return take_object(class);
     }
-    IF_CACHES(if (RUNS) return refill(cache, class, size);)
+    IF_CACHES(if (RUNS) return refill(cache, class, bytes);)
   }
   return allocate_slowly(bytes);
 }
@@ -1006,24 +1027,28 @@ static inline bool defer(struct size_class *class, struct deferred *payload) {
 }
 
 #if CACHES
-/* Puts a freed medium block on its quick list, which is emptied first if it has no room. */
-static inline void defer_medium(struct size_class *class, struct deferred *payload, size_t size) {
-  uint8_t pieces = (uint8_t)(size / PIECE);
-  if (class->room < pieces) {
-    heap_lock();
-    release_list(&class->quick, SIZE_MAX);
-    heap_unlock();
-    class->room = MOST_PIECES;
-  }
-  class->room -= pieces;
-  put_deferred(class, payload);
+/* Empties the quick lists of medium blocks. */
+RARE static void release_medium(struct cache *cache) {
+  heap_lock();
+  for (uint32_t index = SMALL_CLASSES; index < CLASSES; ++index)
+    release_list(&cache->classes[index].quick, SIZE_MAX);
+  cache->medium_room = is_frugal() ? FRUGAL_MEDIUM_BYTES : MEDIUM_BYTES;
+  heap_unlock();
+}
+
+/* Puts a freed medium block on its quick list, for which there must be room. */
+static inline void defer_medium(struct cache *cache, struct deferred *payload, size_t size) {
+  if (cache->medium_room < size)
+    release_medium(cache);
+  cache->medium_room -= size;
+  put_deferred(quick_class(cache, size), payload);
 }
 
 /* free, where there is no room for a block of `size` bytes. A half of the quick list goes with it, so that the
  * lock need not be taken for every block. */
 NOT_INLINED static void release_slowly(struct block *block, size_t size) {
-  if (own && size - LARGE < MEDIUM - LARGE) {
-    defer_medium(quick_class(own, size), block_payload(block), size);
+  if (own && is_medium(size)) {
+    defer_medium(own, block_payload(block), size);
     return;
   }
   heap_lock();
@@ -1037,7 +1062,7 @@ NOT_INLINED static void release_slowly(struct block *block, size_t size) {
     else if (!class->room)
       released += release_quick(class, (class->most + 1U) / 2);
     struct ring *ring = ring_of(class);
-    ring->waiting = (uint8_t)(ring->waiting > released ? ring->waiting - released : 0);
+    ring->waiting = ring->waiting > released ? ring->waiting - (uint32_t)released : 0;
   }
   heap_unlock();
 }
@@ -1210,7 +1235,8 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
   uint32_t count = (uint32_t)(run->word >> 32);
   const struct size_class *class = class_of(run_cache(run), run->size);
   if (run == run_in_use(class))
-    return (class->free & free) == 0 && count == (IN_USE >> 32) - freed;
+    /* Uncovered: only a fault of the allocator itself makes its variables wrong. */
+    return class->size == run->size && (class->free & free) == 0 && count == (IN_USE >> 32) - freed;
   counts->linked += free != 0;
   counts->whole += is_whole(run);
   return count == (free ? run->objects - freed : 1);
@@ -1221,7 +1247,7 @@ static const void *list_check(const struct deferred *list, uint32_t index, size_
   size_t least = class_size(index);
   /* The last object of a run that was dissolved may be larger than its class says. */
   size_t surplus_end =
-      CACHES && index == SMALL_CLASSES ? MEDIUM - LARGE : (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
+      CACHES && index >= SMALL_CLASSES ? MEDIUM_STEP : (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
   size_t deferred_blocks = 0;
   for (const struct deferred *deferred = list; deferred; deferred = deferred->next) {
     const struct block *block = payload_block((void *)deferred);

@@ -149,6 +149,7 @@ static void make_run_state(void) {
   others = nondet_bool();
   if (others) {
     other_run.next = other_run.previous = &other_run;
+    other_run.size = OBJECT_BYTES;
     other_run.word = 1 | COUNT(OBJECTS - 1);
     ring->runs = &other_run;
   }
@@ -156,6 +157,7 @@ static void make_run_state(void) {
     assume((class_free & run_free) == 0);
     class->free = class_free;
     class->objects = object_payload(0);
+    class->size = OBJECT_BYTES;
     run->word = run_free | COUNT(2 * MOST_OBJECTS - number_of_bits(run_free));
   } else if (place == IN_RING) {
     assume(run_free);
@@ -237,7 +239,7 @@ void free_one_object(void) {
 void take_one_object(void) {
   make_run_state();
   assume(place == BEING_USED && class_free);
-  void *payload = take_object(class, OBJECT_BYTES);
+  void *payload = take_object(class);
   struct block *object = payload_block(payload);
   uint32_t number = object_number(object);
   claim(number < OBJECTS && payload == object_payload(number) && object_run(object) == run,
