@@ -11,7 +11,8 @@ import { plot } from './plot.mjs';
 import { Results, countTable, memoryTable, sizeTable, table } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { HARDENED_PARTS } from './hardened.mjs';
-import { STORED } from './run.mjs';
+import { shareTable } from './share.mjs';
+import { PARTS as STORED_PARTS, STORED } from './run.mjs';
 import { THREAD_PARTS } from './threads-report.mjs';
 import { STORED_THREADS } from './threads.mjs';
 
@@ -44,6 +45,7 @@ const PARTS = {
   grows: (results) => countTable(results, 'grows', 'calls of memory.grow'),
   size: (results) => sizeTable(results),
   worst: (results) => worstTable(results),
+  share: shareTable,
   ...HARDENED_PARTS,
 };
 
@@ -124,8 +126,9 @@ async function main() {
   });
   if (values.help) return console.log(HELP);
   const results = read(values.from, 'bench');
-  if (!results.data.hardened)
-    throw new Error(`${values.from} lacks \`npm run bench -- --only hardened --save\``);
+  for (const [name, part] of Object.entries(STORED_PARTS))
+    if (!results.data[part])
+      throw new Error(`${values.from} lacks \`npm run bench -- --only ${name} --save\``);
   const threadResults = read(values['threads-from'], 'bench:threads');
   const texts = FILES.filter((file) => existsSync(path.join(PROJECT, file))).map((file) => [
     file,

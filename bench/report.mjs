@@ -61,6 +61,25 @@ export class Results {
     return geometricMean(ratios);
   }
 
+  /** The allocators and, where there is one, the floor. */
+  timed(config, names) {
+    const hasFloor = names.some((name) => this.data.times[config][name].floor);
+    return hasFloor ? [...this.subjects, 'floor'] : this.subjects;
+  }
+
+  /** The same mean for whatever is the fastest in each workload, any allocator or the floor. */
+  timeBound(config, names, reference = REFERENCE) {
+    const ratios = names.flatMap((name) => {
+      const known = this.timed(config, names).flatMap((subject) => {
+        const time = this.time(config, name, subject);
+        return time && !time.ended ? [time.best] : [];
+      });
+      const base = this.time(config, name, reference);
+      return base && known.length ? [Math.min(...known) / base.best] : [];
+    });
+    return geometricMean(ratios);
+  }
+
   /** Bytes: `what` is 'linear', 'heap', 'lost' or 'grows'; undefined when it did not finish. */
   memory(name, subject, what = 'linear') {
     return this.data.memory?.[name]?.[subject]?.[what];
@@ -114,8 +133,7 @@ const REASONS = {
 /** The times of a configuration with their spreads. Ended early: `≥`, the rest would be slower. */
 export function timeTable(results, config, group) {
   const names = results.names(config, group);
-  const hasFloor = names.some((name) => results.data.times[config][name].floor);
-  const subjects = hasFloor ? [...results.subjects, 'floor'] : results.subjects;
+  const subjects = results.timed(config, names);
   const cell = (name, subject) => {
     const time = results.time(config, name, subject);
     const failed = results.data.times[config][name][subject]?.failed;
@@ -132,8 +150,8 @@ export function timeTable(results, config, group) {
 
 /** The same against dlmalloc, or another. */
 export function timeRatioTable(results, config, group, reference = REFERENCE) {
-  const { subjects } = results;
   const names = results.names(config, group);
+  const subjects = results.timed(config, names);
   const cell = (name, subject) => {
     const ratio = results.timeRatio(config, name, subject, reference);
     return ratio === 1 && subject !== reference ? '=' : number(ratio);

@@ -12,6 +12,7 @@ import { barTable } from './bars.mjs';
 import { ALL_SUBJECTS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { HARDENED_PARTS, measureHardened } from './hardened.mjs';
+import { measureShares, shareTable } from './share.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
 import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
@@ -28,7 +29,13 @@ const LATEST = path.join(PROJECT, '.cache', 'bench-results.json');
 
 const GROUPS = { small: [...SMALL, ...EXTRA], programs: PROGRAMS };
 const WORKLOADS = Object.values(GROUPS).flat();
-const KINDS = ['time', 'memory', 'size', 'worst', 'hardened'];
+const KINDS = ['time', 'memory', 'size', 'worst', 'hardened', 'share'];
+
+/** What can be stored alone, and under which name. */
+export const PARTS = { hardened: 'hardened', share: 'shares' };
+
+/** Shares of time are of the samples of all rounds. */
+const SHARE_ROUNDS = 3;
 
 export const HELP = `Usage: npm run bench [-- OPTIONS]
 
@@ -42,14 +49,15 @@ tier and as a user gets it, peak memory, code size; prints tables and which bars
                         ${list(EXTRA)}
                         ${list(PROGRAMS)}
                       and what to measure: time, memory, size (code), worst (the slowest single call),
-                      hardened (what that build costs)
+                      hardened (what that build costs), share (of the programs' time, the
+                      allocators')
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
                         ${ALL_SUBJECTS.join(' ')}
   --engines NAME,…    of node, node22, node24, chromium; all but node22 unless told
   --rounds N          7 unless told; 2 with --quick
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
   --save              writes them to bench/results.json, the stored reference; with --only hardened
-                      that part of it
+                      or --only share that part of it
   --help              this text`;
 
 function list(workloads) {
@@ -99,7 +107,8 @@ function choose(text = '') {
   );
   const runs = asked.filter((kind) => kind === 'time' || kind === 'memory');
   if (runs.length === 0 && (chosen.length > 0 || asked.length === 0)) runs.push('time', 'memory');
-  const rest = asked.length === 0 && chosen.length === 0 ? ['size', 'worst', 'hardened'] : asked;
+  const rest =
+    asked.length === 0 && chosen.length === 0 ? ['size', 'worst', ...Object.keys(PARTS)] : asked;
   return { workloads, kinds: new Set([...runs, ...rest]), complete: only.length === 0 };
 }
 
@@ -206,7 +215,12 @@ export async function measure(values) {
         return found;
       });
     }
-    if (kinds.has('hardened') && !(values.quick && complete)) {
+    const hasParts = !(values.quick && complete);
+    if (kinds.has('share') && hasParts)
+      data.shares = await step("the allocators' time", (progress) =>
+        measureShares({ rounds: Math.min(rounds, SHARE_ROUNDS), progress }),
+      );
+    if (kinds.has('hardened') && hasParts) {
       const { scale } = selection;
       data.hardened = await measureHardened({ engine: engines[0], rounds, scale, step });
     }
@@ -234,6 +248,7 @@ export function report(data) {
   }
   if (data.worst) parts.push('## slowest call', worstTable(results));
   if (data.sizes) parts.push('## code size', sizeTable(results));
+  if (data.shares) parts.push("## the allocators' time", shareTable(results));
   if (data.hardened)
     parts.push('## hardened', ...Object.values(HARDENED_PARTS).map((part) => part(results)));
   parts.push('## the five', fiveTable(results), '## bars', barTable(results));
@@ -243,13 +258,15 @@ export function report(data) {
 async function main() {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help) return console.log(HELP);
-  const isPart = values.only === 'hardened';
-  if (values.save && (values.allocators || (values.only && !isPart)))
-    throw new UsageError('--save stores whole runs only, or with --only hardened that part');
+  const part = PARTS[values.only];
+  if (values.save && (values.allocators || (values.only && !part)))
+    throw new UsageError(
+      `--save stores whole runs, or with --only a part: ${Object.keys(PARTS).join(', ')}`,
+    );
   const data = await measure(values);
   const output = values.output ?? (values.save ? STORED : LATEST);
-  const { hardened } = data;
-  await writeResults(output, values.save && isPart ? { ...readReference(), hardened } : data);
+  const isPart = values.save && part;
+  await writeResults(output, isPart ? { ...readReference(), [part]: data[part] } : data);
   console.log(report(data));
   console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);
 }
