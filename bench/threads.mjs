@@ -29,7 +29,7 @@ const KINDS = ['time', 'memory', 'size'];
 const WORKLOADS = THREADED.map(({ name }) => name);
 
 /** Memory depends a little on which thread comes first: so many runs. */
-const MEMORY_ROUNDS = 3;
+const MEMORY_ROUNDS = 7;
 
 /** After so many threads started and joined in turn, memory must not grow any more. */
 const SETTLED = 1000;

@@ -1119,21 +1119,15 @@ static size_t heap_payload_size(const void *payload) {
   return (is_object(block) ? block->head & OBJECT_SIZE : block_size(block)) - WORD;
 }
 
-/* Releases a block if it is deferred, and says whether it was. */
-RARE static bool release_if_deferred(struct block *block) {
+/* Releases some of the quick list that a block is on if it is deferred, and says whether there were any. To find out
+ * whether it is would take a search, each time that a block is resized; to release is work only for what was deferred
+ * since, and the block is mostly among the first. */
+RARE static bool release_where_deferred(struct block *block) {
   struct cache *cache = own_cache();
-  if (!EXISTS(cache) || is_object(block) || block->head >= (CACHES ? MEDIUM : LARGE))
+  size_t size = block->head & ~(size_t)FLAGS; /* an object's is too large, for it has the mark */
+  if (!EXISTS(cache) || size >= (CACHES ? MEDIUM : LARGE))
     return false;
-  struct size_class *class = quick_class(cache, block_size(block));
-  struct deferred **link = &class->quick;
-  while (*link && *link != block_payload(block))
-    link = &(*link)->next;
-  if (!*link)
-    return false;
-  *link = (*link)->next;
-  IF_CACHES(++class->room;)
-  release_block(block, block_size(block));
-  return true;
+  return release_quick(quick_class(cache, size), RELEASED);
 }
 
 /* Where the block behind is in the way, it may only be deferred. A large block that has to move clears up a little:
@@ -1143,12 +1137,16 @@ static bool heap_resize(void *payload, size_t bytes, void **surplus) {
   struct block *block = payload_block(payload);
   if (is_object(block))
     return bytes <= heap_payload_size(payload);
-  while (!tags_resize(payload, bytes, surplus))
-    if (!release_if_deferred(block_next(block))) {
+  struct block *tried = NULL;
+  while (!tags_resize(payload, bytes, surplus)) {
+    struct block *next = block_next(block);
+    if (next == tried || !release_where_deferred(next)) {
       if (bytes >= WORTH_CLEARING)
         free_list_reclaim(false);
       return false;
     }
+    tried = next; /* it is still there, but may be free now */
+  }
   return true;
 }
 

@@ -399,9 +399,9 @@ export const MUTANTS = [
       'size = (head & OBJECT_SIZE) + ALIGNMENT;',
     ],
     [
-      'a deferred block is released and stays on its list',
-      '  *link = (*link)->next;\n  IF_CACHES(++class',
-      '  IF_CACHES(++class',
+      'a block that is in the way is released whether or not it is deferred',
+      'release_quick(quick_class(cache, size), RELEASED);',
+      '(release_block(block, size), true);',
     ],
     [
       'the quick list loses its second block',

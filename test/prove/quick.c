@@ -13,7 +13,7 @@
  *     then it does in any sound heap. It calls free_list_reclaim() and grow_rest(), and either keeps the heap
  *     sound: release_quick_step here, the theorems with growth in step.c.
  *   - free_list_reclaim() leaves a sound heap.
- *   - release_if_deferred() leaves a sound heap, the block before as it was, and is followed by another round
+ *   - release_where_deferred() leaves a sound heap, the block before as it was, and is followed by another round
  *     of resizing, or by none.
  */
 #include "step.c"
@@ -31,8 +31,8 @@ static bool free_list_reclaim(bool all) {
 }
 #endif
 
-#ifdef RELEASE_IF_DEFERRED_BY_CONTRACT
-static bool release_if_deferred(struct block *block) {
+#ifdef RELEASE_WHERE_DEFERRED_BY_CONTRACT
+static bool release_where_deferred(struct block *block) {
   (void)block;
   return false;
 }
@@ -70,7 +70,7 @@ void release_quick_step(void) {
 }
 
 /* The block behind the one that is resized. */
-void release_if_deferred_step(void) {
+void release_where_deferred_step(void) {
   make_heap();
   size_t number = any_used_block();
   struct block *block = at_unit(row[number].unit);
@@ -79,11 +79,15 @@ void release_if_deferred_step(void) {
   assume(word < 2 * row[number].units);
   size_t contents = head_at(row[number].unit)[word];
   begin(number);
-  bool released = release_if_deferred(block_next(block));
+  bool released = release_where_deferred(block_next(block));
   end();
-  claim(head_at(row[number].unit)[word] == contents, "the block before is as it was");
+  /* The block before that one may have been on the same list. */
+  size_t kept = word ? ~(size_t)0 : ~(size_t)PREVIOUS_USED;
+  claim(((head_at(row[number].unit)[word] ^ contents) & kept) == 0,
+        "the block before is as it was");
   claim(is_used_block(row[number].unit), "and is used");
-  claim(!released || !((used_units | deferred_units) >> behind & 1), "the block is free");
-  reached(witnessed && released, "it was deferred");
+  bool free_behind = !((used_units | deferred_units) >> behind & 1);
+  reached(witnessed && released && free_behind, "it was deferred");
+  reached(witnessed && released && !free_behind, "others of its size were");
   reached(witnessed && !released && deferred_units >> behind & 1, "it is larger than its class");
 }

@@ -124,9 +124,9 @@ const FIND_ELSEWHERE = byContract(
   'NOT_INLINED static struct block *find_elsewhere(size_t size)',
 );
 const RECLAIM = byContract('5_wasmalloc.c', 'RARE static bool free_list_reclaim(bool all)');
-const RELEASE_IF_DEFERRED = byContract(
+const RELEASE_WHERE_DEFERRED = byContract(
   '5_wasmalloc.c',
-  'RARE static bool release_if_deferred(struct block *block)',
+  'RARE static bool release_where_deferred(struct block *block)',
 );
 
 const DISSOLVE = byContract('5_wasmalloc.c', 'RARE static void dissolve(struct run *run)');
@@ -360,7 +360,7 @@ export const THEOREMS = [
       3,
       8,
       [fault('boundary_tags.h', '  set_head(block, get_head(block) - surplus);\n', '')],
-      [RELEASE_IF_DEFERRED],
+      [RELEASE_WHERE_DEFERRED, RECLAIM],
     ),
   ),
   slow(
@@ -384,11 +384,17 @@ export const THEOREMS = [
   ),
   slow(
     stepOfQuickLists(
-      'release_if_deferred_step',
-      'releasing a block behind one that is to grow keeps both that one and the invariants',
+      'release_where_deferred_step',
+      'releasing what may be behind a block that is to grow keeps both that one and the invariants',
       3,
       8,
-      [fault('5_wasmalloc.c', '  *link = (*link)->next;\n', '')],
+      [
+        fault(
+          '5_wasmalloc.c',
+          'return release_quick(quick_class(cache, size), RELEASED);',
+          'release_block(block, size);\n  return true;',
+        ),
+      ],
     ),
   ),
   ofMinimal('minimal_allocate', 'malloc keeps the row of blocks, and the other blocks', [
