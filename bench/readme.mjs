@@ -12,7 +12,7 @@ import { Results, countTable, memoryTable, sizeTable, table } from './report.mjs
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { HARDENED_PARTS } from './hardened.mjs';
 import { shareTable } from './share.mjs';
-import { PARTS as STORED_PARTS, STORED } from './run.mjs';
+import { STORED, STORED_PARTS } from './run.mjs';
 import { THREAD_PARTS } from './threads-report.mjs';
 import { STORED_THREADS } from './threads.mjs';
 

@@ -32,7 +32,7 @@ const WORKLOADS = Object.values(GROUPS).flat();
 const KINDS = ['time', 'memory', 'size', 'worst', 'hardened', 'share'];
 
 /** What can be stored alone, and under which name. */
-export const PARTS = { hardened: 'hardened', share: 'shares' };
+export const STORED_PARTS = { hardened: 'hardened', share: 'shares' };
 
 /** Shares of time are of the samples of all rounds. */
 const SHARE_ROUNDS = 3;
@@ -108,7 +108,9 @@ function choose(text = '') {
   const runs = asked.filter((kind) => kind === 'time' || kind === 'memory');
   if (runs.length === 0 && (chosen.length > 0 || asked.length === 0)) runs.push('time', 'memory');
   const rest =
-    asked.length === 0 && chosen.length === 0 ? ['size', 'worst', ...Object.keys(PARTS)] : asked;
+    asked.length === 0 && chosen.length === 0
+      ? ['size', 'worst', ...Object.keys(STORED_PARTS)]
+      : asked;
   return { workloads, kinds: new Set([...runs, ...rest]), complete: only.length === 0 };
 }
 
@@ -258,10 +260,10 @@ export function report(data) {
 async function main() {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help) return console.log(HELP);
-  const part = PARTS[values.only];
+  const part = STORED_PARTS[values.only];
   if (values.save && (values.allocators || (values.only && !part)))
     throw new UsageError(
-      `--save stores whole runs, or with --only a part: ${Object.keys(PARTS).join(', ')}`,
+      `--save stores whole runs, or with --only a part: ${Object.keys(STORED_PARTS).join(', ')}`,
     );
   const data = await measure(values);
   const output = values.output ?? (values.save ? STORED : LATEST);
