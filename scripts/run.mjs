@@ -36,23 +36,23 @@ export function allocatorFlag(name) {
 }
 
 /**
- * Runs a program to its end.
+ * Runs a program to its end, whatever that is.
  *
  * @param {string} program
  * @param {string[]} args
  * @param {{ cwd?: string, env?: object, timeout?: number }} [options] `env` comes on top of this
  *   process's; `timeout` in milliseconds, 20 minutes unless told: on a busy machine
  *   emcc may build a system library for so long
- * @returns {Promise<{ stdout: string, stderr: string }>} rejected when the exit code is not 0: the
- *   error's message has the command and all that it printed, and the error `code`, `signal`,
- *   `stdout` and `stderr`
+ * @returns {Promise<{ stdout: string, stderr: string, code: number | null, signal: string | null }>} what it
+ *   printed, and its exit code, or the signal that ended it: SIGKILL when its time was up
  */
-export function run(program, args, { cwd, env, timeout = 1_200_000 } = {}) {
+export function capture(program, args, { cwd, env, timeout = 1_200_000 } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
       env: { ...process.env, ...env },
       timeout,
+      killSignal: 'SIGKILL',
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let stdout = '';
@@ -60,13 +60,30 @@ export function run(program, args, { cwd, env, timeout = 1_200_000 } = {}) {
     child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     child.on('error', reject);
-    child.on('close', (code, signal) => {
-      if (code === 0) return resolve({ stdout, stderr });
-      const command = [program, ...args].join(' ');
-      const error = new Error(`${command}\nended with ${signal ?? code}:\n${stdout}${stderr}`);
-      reject(Object.assign(error, { code, signal, stdout, stderr }));
+    child.on('exit', () => {
+      // What it has started itself may live on and hold the pipes open: nobody waits for that.
+      if (child.killed) for (const stream of [child.stdout, child.stderr]) stream.destroy();
     });
+    child.on('close', (code, signal) => resolve({ stdout, stderr, code, signal }));
   });
+}
+
+/**
+ * Runs a program to its end, which must be a good one.
+ *
+ * @param {string} program
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: object, timeout?: number }} [options] as {@link capture}
+ * @returns {Promise<{ stdout: string, stderr: string }>} rejected when the exit code is not 0: the
+ *   error's message has the command and all that it printed, and the error `code`, `signal`,
+ *   `stdout` and `stderr`
+ */
+export async function run(program, args, options) {
+  const { stdout, stderr, code, signal } = await capture(program, args, options);
+  if (code === 0) return { stdout, stderr };
+  const command = [program, ...args].join(' ');
+  const error = new Error(`${command}\nended with ${signal ?? code}:\n${stdout}${stderr}`);
+  throw Object.assign(error, { code, signal, stdout, stderr });
 }
 
 /**

@@ -1,9 +1,9 @@
 // Compiles, links and runs the C suite: for Emscripten (library.test.js) and for the development
 // machine (../native/native.test.js).
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { capture } from '../../scripts/run.mjs';
 
 /** The folder of the C sources. */
 export const sources = fileURLToPath(new URL('.', import.meta.url));
@@ -49,19 +49,6 @@ export function traitsOf(allocator) {
   return { memory, args: [...args, `--maximum=${memory}`, `--seed=${seed}`] };
 }
 
-/** Runs a program and returns all that it said, whatever its exit code. */
-function capture(program, args, options) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ stdout, stderr, code, signal }));
-  });
-}
-
 /** The first lines of an error's output that say something. */
 function firstLines(text) {
   const lines = text.split('\n').filter((line) => line.trim());
@@ -86,8 +73,7 @@ export async function runSuite(program, before, args, { env, timeout = 600_000 }
   let after = [];
   for (;;) {
     const command = [...before, '--stop', ...after, ...args];
-    const options = { env: { ...process.env, ...env }, timeout };
-    const { stdout, stderr, code, signal } = await capture(program, command, options);
+    const { stdout, stderr, code, signal } = await capture(program, command, { env, timeout });
     result.stderr += stderr;
     let tests;
     let running;

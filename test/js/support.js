@@ -55,13 +55,20 @@ export function seeded(body) {
   }
 }
 
+/** So many milliseconds has a program: mocha cannot end a test that waits for one in this way. */
+const PATIENCE = 300_000;
+
+/** Runs a program to its end, whatever that is: `{ status, stdout, stderr }`. */
+export function capture(program, args, options) {
+  const settings = { encoding: 'utf8', timeout: PATIENCE, killSignal: 'SIGKILL' };
+  const { status, stdout, stderr, error } = spawnSync(program, args, { ...settings, ...options });
+  if (error) throw error;
+  return { status, stdout, stderr };
+}
+
 /** Runs a program to its end. Fails with what it printed when its exit code is not the expected one. */
 export function run(program, args, { code = 0, ...options } = {}) {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    encoding: 'utf8',
-    ...options,
-  });
-  if (error) throw error;
+  const { status, stdout, stderr } = capture(program, args, options);
   if (status !== code) {
     const output = `${stdout}${stderr}`.trim();
     throw new Error(`${program} ${args.join(' ')}: exit code ${status}, not ${code}\n${output}`);

@@ -56,9 +56,14 @@ async function compile(kind) {
   return program;
 }
 
+/** So many milliseconds has a process, and one more for each round. */
+const PATIENCE = 600_000;
+
 /** A share of the rounds: one process. */
 async function play(program, rounds, seed) {
-  const { stdout } = await run(program, [`${rounds}`, `${seed}`], { timeout: 86_400_000 });
+  const { stdout } = await run(program, [`${rounds}`, `${seed}`], {
+    timeout: PATIENCE + rounds,
+  });
   return Object.fromEntries(
     stdout
       .trimEnd()

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // Runs every known fault of the allocators that Emscripten ships, with those three and with our five.
 // Usage: node test/peers/run.mjs [--allocator NAME] [--fault NAME] [--write] [--json] [--help]
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +9,7 @@ import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
 import { progressBar } from '../../js/progress.js';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
-import { ALLOCATORS, PEERS, allocatorFlag, emcc } from '../../scripts/run.mjs';
+import { ALLOCATORS, PEERS, allocatorFlag, capture, emcc } from '../../scripts/run.mjs';
 import { choose } from '../support/choose.js';
 import { emscriptenIsAtLeast, findNode24, queued } from '../support/emcc.js';
 import { readPart, writePart } from '../support/page.js';
@@ -104,19 +103,6 @@ export const FAULTS = Object.entries(PROGRAMS).flatMap(([program, { sources: fil
   files.flatMap((file) => readFaults(file, program)),
 );
 
-/** Runs a program; never rejects for what the program does. */
-function capture(program, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { timeout: PATIENCE, stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ stdout, stderr, code, signal }));
-  });
-}
-
 /** What in a text matches, not too long. */
 const excerpt = (text, pattern) => text.match(pattern)?.[0].trim().slice(0, 200);
 
@@ -133,7 +119,7 @@ function judge({ stdout, stderr, code, signal }) {
   if (aborted) return { outcome: 'abort', detail: aborted };
   const trapped = excerpt(stderr, /RuntimeError: .*$/m);
   if (trapped) return { outcome: 'trap', detail: trapped };
-  if (signal === 'SIGTERM') return { outcome: 'hangs', detail: `for ${PATIENCE / 1000} seconds` };
+  if (signal === 'SIGKILL') return { outcome: 'hangs', detail: `for ${PATIENCE / 1000} seconds` };
   throw new Error(`a program ended with ${signal ?? code} and no verdict:\n${stdout}${stderr}`);
 }
 
@@ -186,7 +172,9 @@ export async function runFaults({
   }
 
   async function runOne({ name }, script, allocator, width) {
-    const run = await queued(() => capture(WIDTHS[width].node(), [script, name]));
+    const run = await queued(() =>
+      capture(WIDTHS[width].node(), [script, name], { timeout: PATIENCE }),
+    );
     onProgress(++done / count, `${allocator}, ${width}`);
     return [name, judge(run)];
   }

@@ -1,9 +1,8 @@
 // What the tests of reports share: a program's trace, and its numbers by another way than the report's.
 // Usage: import { command, program, countAll } from './support.js'
-import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { randomFrom } from '../js/support.js';
+import { capture, randomFrom } from '../js/support.js';
 import { project } from '../support/emcc.js';
 import { traceChunks } from '../support/trace.js';
 
@@ -101,8 +100,5 @@ export function writeTraceFile(file, events, options) {
 /** Runs npx wasmalloc, and answers what it has printed. */
 export function command(args, { nodeFlags = [] } = {}) {
   const cli = path.join(project, 'js/cli.js');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [...nodeFlags, cli, ...args], {
-    encoding: 'utf8',
-  });
-  return { status, stdout, stderr };
+  return capture(process.execPath, [...nodeFlags, cli, ...args]);
 }

@@ -1,6 +1,10 @@
 // Mocha's own report, and behind it how long each part took, and one plain line: `N passed, N failed, N skipped`.
+// While it waits it says for which files.
 // Usage: mocha --reporter test/support/reporter.cjs
 const { reporters, Runner } = require('mocha');
+
+/** After so many milliseconds without a file that ends, the ones that are at work are named. */
+const QUIET = 300_000;
 
 class Reporter extends reporters.Spec {
   constructor(runner, options) {
@@ -8,11 +12,24 @@ class Reporter extends reporters.Spec {
     const { EVENT_HOOK_END, EVENT_RUN_END, EVENT_TEST_END } = Runner.constants;
     // Files may run side by side: what counts is how long each test and hook took.
     const parts = new Map();
+    const ended = new Set();
     const count = (runnable) => {
       const [title] = runnable.titlePath();
       parts.set(title, (parts.get(title) ?? 0) + (runnable.duration ?? 0) / 1000);
     };
     runner.on(EVENT_HOOK_END, count).on(EVENT_TEST_END, count);
+    if (runner.isParallelMode()) {
+      // Here a file's tests are told of when all of it has ended.
+      const watch = setInterval(() => {
+        const left = options.files.filter((file) => !ended.has(file)); // they begin in this order
+        console.log(`  … still at work: ${left.slice(0, options.jobs).join(', ')}`);
+      }, QUIET);
+      runner.on(EVENT_TEST_END, ({ file }) => {
+        ended.add(file);
+        watch.refresh();
+      });
+      runner.once(EVENT_RUN_END, () => clearInterval(watch));
+    }
     runner.once(EVENT_RUN_END, () => {
       const { passes, failures, pending } = this.stats;
       const long = [...parts].filter(([, seconds]) => seconds >= 10);

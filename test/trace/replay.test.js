@@ -1,13 +1,13 @@
 // Replaying: real programs reach the peak that they had, and wrong allocators are found out.
 // Usage: npx mocha test/trace/replay.test.js [-g 'part of a name']
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { link as linkProgram } from '../../bench/builds.mjs';
 import { PROGRAMS } from '../../bench/workloads.mjs';
 import { compileTrace, replay, replayAllocators, startReplay } from '../../js/index.js';
 import { REPLAY_COMPILE, REPLAY_LINK } from '../../scripts/build.mjs';
+import { capture } from '../js/support.js';
 import { allocators, emcc, port, project, queued, run, temporaryFolder } from '../support/emcc.js';
 import { writeTrace } from '../support/trace.js';
 import { programs } from './support.js';
@@ -203,7 +203,7 @@ describe('npx wasmalloc replay', () => {
 
   function cli(...args) {
     const all = [path.join(project, 'js', 'cli.js'), 'replay', ...args];
-    return spawnSync(process.execPath, all, { encoding: 'utf8' });
+    return capture(process.execPath, all);
   }
 
   it('prints a table, and which to take', () => {
