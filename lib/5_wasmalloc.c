@@ -74,9 +74,10 @@
  * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
  * who has the lock waits.
  *
- * Blocks of 1 to 8 KB come in no runs, but are deferred too, up to 64 KB of them in each cache. Their classes are 256
- * bytes wide: malloc takes the first block of the size's own class if it is large enough, or of the next class. When
- * there is no room for another all go to the heap, for one taking of the lock.
+ * Blocks of 520 bytes to 16 KB come in no runs, but are deferred too, up to 128 KB of them in each cache. Their classes
+ * are 256 bytes wide: malloc takes the first block of the size's own class if it is large enough, or of one of the next
+ * classes, which holds blocks that are up to about a quarter larger. When there is no room for another all go to the
+ * heap, for one taking of the lock. So two threads that allocate in all sizes seldom meet at the lock.
  *
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
  * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
@@ -142,8 +143,8 @@
 
 /* Blocks of less than LARGE_UNITS units of ALIGNMENT are small, and have a class: one for each size. With threads
  * each has lists and runs of its own, and there sizes above FINE_UNITS go by steps of COARSE units: more classes
- * would take more memory than the rounding. */
-#define LARGE_UNITS 129
+ * would take more memory than the rounding. What is larger is there better off with lists that serve several sizes. */
+#define LARGE_UNITS (CACHES ? 65 : 129)
 #define LARGE (LARGE_UNITS * ALIGNMENT)
 #define LARGEST_SMALL (LARGE - ALIGNMENT - WORD)
 #define FINE_UNITS 16
@@ -153,10 +154,11 @@
 #define SMALL_CLASSES (CACHES ? FIRST_COARSE + LARGE_UNITS / COARSE + 1 : LARGE_UNITS)
 
 /* With threads larger blocks of less than MEDIUM have classes as well, each for MEDIUM_STEP sizes, which have quick lists
- * only. The last of these is empty, so that there is one behind every other. */
-#define MEDIUM ((size_t)1 << 13)
+ * only. For a request so many classes behind its own are looked at too. */
+#define MEDIUM ((size_t)1 << 14)
 #define MEDIUM_STEP ((size_t)1 << 8)
-#define CLASSES (SMALL_CLASSES + (CACHES ? (MEDIUM - LARGE) / MEDIUM_STEP + 2 : 0))
+#define LARGER_CLASSES(size) (2 + (size) / (4 * MEDIUM_STEP))
+#define CLASSES (SMALL_CLASSES + (CACHES ? (MEDIUM - LARGE) / MEDIUM_STEP + 1 : 0))
 
 /* What a cache puts aside saves its thread the lock, and is of no use to others. So with threads a cache is generous
  * as long as linear memory has room for SPARE bytes before it has to grow, and frugal if not. */
@@ -165,12 +167,12 @@
 /* A quick list has room for LEAST_BYTES and this part of the heap, or for FRUGAL_BYTES, but for no more than MOST_ROOM
  * blocks. */
 #define ROOM_PART 192
-#define LEAST_BYTES (CACHES ? 4 * LARGE : 3072)
+#define LEAST_BYTES (CACHES ? 4096 : 3072)
 #define FRUGAL_BYTES 512
 #define MOST_ROOM 255
 
 /* The quick lists of medium blocks have room for so many bytes together. */
-#define MEDIUM_BYTES ((size_t)1 << 16)
+#define MEDIUM_BYTES ((size_t)1 << 17)
 #define FRUGAL_MEDIUM_BYTES MEDIUM
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
@@ -898,10 +900,11 @@ static inline void *take_deferred(struct size_class *class) {
 }
 
 #if CACHES
-/* A deferred medium block of `size` bytes or a little more, or NULL: the first of its class, or of the next. */
+/* A deferred medium block of `size` bytes or a little more, or NULL: the first of its class, or of one of the next. */
 static inline void *take_medium(struct cache *cache, size_t size) {
   struct size_class *class = quick_class(cache, size);
-  for (struct size_class *next = class + 1; class <= next; ++class) {
+  struct size_class *last = class + LARGER_CLASSES(size);
+  for (; class <= last && class < cache->classes + CLASSES; ++class) {
     struct deferred *deferred = class->quick;
     size_t found = deferred ? read_head(payload_block(deferred)) & ~(size_t)FLAGS : 0;
     if (found >= size) {

@@ -139,7 +139,7 @@ const STEPS = {
   allocate_aligned_step: 'aligned allocation keeps the invariants, and aligns',
 };
 
-const FEWER_CLASSES = fault('5_wasmalloc.c', '#define LARGE_UNITS 129', '#define LARGE_UNITS 5');
+const FEWER_CLASSES = fault('5_wasmalloc.c', '(CACHES ? 65 : 129)', '5');
 
 /** The theorems about 5_wasmalloc's runs: a run of eight objects, or fewer, between two blocks. */
 function ofRuns(entry, says, broken, options) {
