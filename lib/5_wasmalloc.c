@@ -44,7 +44,7 @@
  *     each size, grows while linear memory has room.
  *   - A run is made of memory that is free anyway, unless there is none for even one block.
  *   - Few runs are wholly free and wait for use. The others are dissolved.
- *   - A block behind a free one is not deferred: to merge the two is worth more.
+ *   - A small block behind a free one is not deferred: to merge the two is worth more.
  *
  * Compiled for size, as for a program that is linked with -Oz, it has quick lists but no runs.
  *
@@ -74,10 +74,9 @@
  * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
  * who has the lock waits.
  *
- * Blocks of 520 bytes to 16 KB come in no runs, but are deferred too, up to 128 KB of them in each cache. Their classes
- * are 256 bytes wide: malloc takes the first block of the size's own class if it is large enough, or of one of the next
- * classes, which holds blocks that are up to about a quarter larger. When there is no room for another all go to the
- * heap, for one taking of the lock. So two threads that allocate in all sizes seldom meet at the lock.
+ * Larger blocks, of up to 18 KB, come in no runs, but are deferred too. Where a cache has none of the size, it takes some
+ * from the heap at a time, and half of a list goes back when it has no room for another: so two threads that allocate in
+ * all sizes seldom meet at the lock.
  *
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
  * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
@@ -141,48 +140,56 @@
 #define RUNS 1
 #endif
 
-/* Blocks of less than LARGE_UNITS units of ALIGNMENT are small, and have a class: one for each size. With threads
- * each has lists and runs of its own, and there sizes above FINE_UNITS go by steps of COARSE units: more classes
- * would take more memory than the rounding. What is larger is there better off with lists that serve several sizes. */
-#define LARGE_UNITS (CACHES ? 65 : 129)
+/* Blocks of less than LARGE_UNITS units of ALIGNMENT are small, and have a class: one for each size.
+ *
+ * With threads each has classes of its own, and so many would take more memory than rounding does: there the first
+ * 2 * STEPS are for one size each, and then STEPS for each power of two. A class begins with CLASS_UNITS units, and that
+ * is one more than a power of two or a step of it: to ask for 1024 bytes is common, and a block has a head. What is
+ * larger than an object of a run can be, but has less than MEDIUM_UNITS, is a medium block, and has a class too. */
+#if CACHES
+#define CLASSES 74
+#define CLASS_UNITS(index)                                                                         \
+  ((index) <= STEPS ? (index)                                                                      \
+                    : ((size_t)(STEPS + ((index)-1) % STEPS) << (((index)-1) / STEPS - 1)) + 1)
+#define LARGE_UNITS CLASS_UNITS(RUN_CLASSES)
+#define MEDIUM_UNITS CLASS_UNITS(CLASSES)
+#else
+#define CLASSES 129
+#define CLASS_UNITS(index) ((size_t)(index))
+#define LARGE_UNITS CLASSES
+#define MEDIUM_UNITS CLASSES
+#endif
 #define LARGE (LARGE_UNITS * ALIGNMENT)
-#define LARGEST_SMALL (LARGE - ALIGNMENT - WORD)
-#define FINE_UNITS 16
-#define COARSE 4
-#define COARSE_SIZE (COARSE * ALIGNMENT)
-#define FIRST_COARSE (FINE_UNITS - FINE_UNITS / COARSE)
-#define SMALL_CLASSES (CACHES ? FIRST_COARSE + LARGE_UNITS / COARSE + 1 : LARGE_UNITS)
+#define MEDIUM (MEDIUM_UNITS * ALIGNMENT)
 
-/* With threads larger blocks of less than MEDIUM have classes as well, each for MEDIUM_STEP sizes, which have quick lists
- * only. For a request so many classes behind its own are looked at too. */
-#define MEDIUM ((size_t)1 << 14)
-#define MEDIUM_STEP ((size_t)1 << 8)
-#define LARGER_CLASSES(size) (2 + (size) / (4 * MEDIUM_STEP))
-#define CLASSES (SMALL_CLASSES + (CACHES ? (MEDIUM - LARGE) / MEDIUM_STEP + 1 : 0))
+#define IS_MEDIUM(size) (CACHES && (size) >= LARGE)
+
+/* The largest request that is served from a class: not all blocks of the last one are large enough for more. */
+#define LARGEST_IN_CLASS (CLASS_UNITS(CLASSES - 1) * ALIGNMENT - WORD)
 
 /* What a cache puts aside saves its thread the lock, and is of no use to others. So with threads a cache is generous
  * as long as linear memory has room for SPARE bytes before it has to grow, and frugal if not. */
 #define SPARE ((size_t)1 << 16)
 
-/* A quick list has room for LEAST_BYTES and this part of the heap, or for FRUGAL_BYTES, but for no more than MOST_ROOM
- * blocks. */
+/* A quick list has room for LEAST_BYTES and a part of the heap, or for FRUGAL_BYTES, but for no more than MOST_ROOM
+ * blocks. One of medium blocks, which has no runs to help, has room for one more. */
 #define ROOM_PART 192
+#define MEDIUM_PART 512
 #define LEAST_BYTES (CACHES ? 4096 : 3072)
 #define FRUGAL_BYTES 512
 #define MOST_ROOM 255
 
-/* The quick lists of medium blocks have room for so many bytes together. */
-#define MEDIUM_BYTES ((size_t)1 << 17)
-#define FRUGAL_MEDIUM_BYTES MEDIUM
+/* So many medium blocks are put on a quick list that is empty, as far as there is room. */
+#define BATCH 4
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
- * all small ones do, for a thread needs no lock for its own runs: those of the fine classes at once, and so the
- * several that lie in a cache line are all one thread's; larger ones after MANY that were allocated and not freed, so
- * that runs are a small part of what is used. A frugal cache makes none: what is free in a run serves one size of one
- * thread. */
-#define RUN_CLASSES (CACHES ? SMALL_CLASSES : 33)
+ * those of up to AT_ONCE bytes do from the first on, and so the several that lie in a cache line are all one thread's;
+ * larger ones after MANY that were allocated and not freed, so that few of a size do not take the memory of many. A
+ * frugal cache makes none: what is free in a run serves one size of one thread. */
+#define RUN_CLASSES (CACHES ? 34 : 33)
 #define POPULAR 32
-#define MANY 64
+#define AT_ONCE (2 * STEPS * ALIGNMENT)
+#define MANY 8
 
 /* A run has so many objects, or as many as have so many bytes, and two. If there is no memory for that it has half as
  * many, or a quarter, but not fewer than half of LEAST_OBJECTS. */
@@ -253,7 +260,7 @@ struct run {
 #define OBJECT_SIZE (((size_t)1 << NUMBER_SHIFT) - ALIGNMENT)
 
 _Static_assert(MOST_OBJECTS == 1 << 5, "numbers fit");
-_Static_assert((CACHES ? LARGE_UNITS : RUN_CLASSES) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
+_Static_assert(CLASS_UNITS(RUN_CLASSES) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
 
 /* The payload of a deferred block or object. */
 struct deferred {
@@ -291,12 +298,11 @@ struct ring {
 struct cache {
   /* There are no blocks below MINIMUM_BLOCK: the first two are never used. */
   _Alignas(CACHE_ALIGNMENT) struct size_class classes[CLASSES];
-  struct ring rings[RUN_CLASSES];
+  struct ring rings[CACHES ? CLASSES : RUN_CLASSES];
   uint32_t whole_runs; /* so many runs are in rings and wholly free */
 #if CACHES
   size_t mark;        /* in the heads of its objects; not 0. They go up along the list: */
   struct cache *next; /* of all that were ever made */
-  size_t medium_room; /* so many more bytes may be put on the quick lists of medium blocks */
   bool taken;         /* by a thread */
   struct {
     size_t mark;
@@ -360,51 +366,42 @@ SLOW static void release_block(struct block *block, size_t size) {
   release_block_here(block, size);
 }
 
-/* The class of a used block: malloc takes from it for requests that the block is large enough for. */
-static inline struct size_class *class_of(struct cache *cache, size_t size) {
-  size_t units = size / ALIGNMENT;
-  return &cache->classes[CACHES && units > FINE_UNITS ? FIRST_COARSE + units / COARSE : units];
-}
-
-/* The same, of a small or medium block. */
-static inline struct size_class *quick_class(struct cache *cache, size_t size) {
-  return CACHES && size >= LARGE
-             ? &cache->classes[SMALL_CLASSES + size / MEDIUM_STEP - LARGE / MEDIUM_STEP]
-             : class_of(cache, size);
-}
-
+/* The index of the class for a used block of so many units, and one: malloc takes from it for requests that the block is
+ * large enough for. */
+static inline size_t class_index(size_t units_less_one) {
 #if CACHES
-static inline bool is_medium(size_t size) {
-  return size - LARGE < MEDIUM - LARGE;
-}
+  uint32_t shift = 31 - LOG_STEPS - (uint32_t)__builtin_clz((unsigned)units_less_one | STEPS);
+  return shift * STEPS + (units_less_one >> shift) + 1;
+#else
+  return units_less_one + 1;
 #endif
+}
+
+static inline struct size_class *class_of(struct cache *cache, size_t size) {
+  return &cache->classes[class_index(size / ALIGNMENT - 1)];
+}
 
 /* The size of the smallest block that belongs to a class. */
-static inline size_t class_size(uint32_t index) {
-  if (CACHES && index >= SMALL_CLASSES)
-    return (index - SMALL_CLASSES + LARGE / MEDIUM_STEP) * MEDIUM_STEP;
-  size_t units = CACHES && index > FINE_UNITS ? (index - FIRST_COARSE) * COARSE : index;
-  return units * ALIGNMENT;
+static inline size_t class_size(size_t index) {
+  return CLASS_UNITS(index) * ALIGNMENT;
+}
+
+/* The index of the class for a request of up to LARGEST_IN_CLASS bytes. All blocks in it are large enough. */
+static inline size_t request_index(size_t bytes) {
+#if CACHES
+  /* Behind the class of a block that would be a unit too small. No block has less than two. */
+  size_t units_less_one = (bytes + WORD - 1) / ALIGNMENT;
+  return class_index(units_less_one - (units_less_one != 0)) + 1;
+#else
+  return block_size_for(bytes, MINIMUM_BLOCK) / ALIGNMENT;
+#endif
 }
 
 /* The size of a block for a request: the smallest of its class. */
 static inline size_t size_for(size_t bytes) {
-  size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  if (CACHES && size > FINE_UNITS * ALIGNMENT && size < LARGE)
-    size = (size + COARSE_SIZE - 1) & ~(COARSE_SIZE - 1);
-  return size;
-}
-
-/* The class for a request of up to LARGEST_SMALL bytes. */
-static inline struct size_class *class_for(struct cache *cache, size_t bytes) {
-#if CACHES
-  size_t index = (bytes + WORD + ALIGNMENT - 1) / ALIGNMENT;
-  if (index > FINE_UNITS)
-    index = FIRST_COARSE + (bytes + WORD + COARSE_SIZE - 1) / COARSE_SIZE;
-  return &cache->classes[index > MINIMUM_BLOCK / ALIGNMENT ? index : MINIMUM_BLOCK / ALIGNMENT];
-#else
-  return class_of(cache, size_for(bytes));
-#endif
+  if (CACHES && bytes <= LARGEST_IN_CLASS)
+    return class_size(request_index(bytes));
+  return block_size_for(bytes, MINIMUM_BLOCK);
 }
 
 /* The two arrays have the same steps. */
@@ -556,7 +553,7 @@ static inline size_t mark_at(size_t distance) {
 static inline bool is_popular(struct ring *ring, size_t size) {
 #if CACHES
   ++ring->waiting;
-  return !is_frugal() && (size <= FINE_UNITS * ALIGNMENT || ring->waiting >= MANY);
+  return !is_frugal() && (size <= AT_ONCE || ring->waiting >= MANY);
 #else
   (void)size;
   if (++ring->waiting < POPULAR)
@@ -602,9 +599,9 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 
 /* Gives a quick list, which is empty, room. */
 SHARED static void renew_room(struct size_class *class, size_t size) {
-  size_t bytes =
-      is_frugal() ? FRUGAL_BYTES : (size_t)(heap.end - heap.first) / ROOM_PART + LEAST_BYTES;
-  size_t room = bytes / size;
+  size_t part = IS_MEDIUM(size) ? MEDIUM_PART : ROOM_PART;
+  size_t bytes = is_frugal() ? FRUGAL_BYTES : (size_t)(heap.end - heap.first) / part + LEAST_BYTES;
+  size_t room = bytes / size + IS_MEDIUM(size);
   class->room = class->most = (uint8_t)(room > MOST_ROOM ? MOST_ROOM : room);
 }
 
@@ -794,10 +791,16 @@ RARE static bool free_list_reclaim(bool all) {
   return released != 0;
 }
 
+/* A free block of the heap below, or NULL. */
+SHARED static void *allocate_free(size_t size) {
+  struct block *block = find_free(size);
+  return block ? use_block(block, cut_free(block, size)) : NULL;
+}
+
 /* malloc of the heap below. */
 SHARED static void *allocate_below(size_t size) {
-  struct block *block = find_free(size);
-  return block ? use_block(block, cut_free(block, size)) : allocate_elsewhere(size);
+  void *payload = allocate_free(size);
+  return payload ? payload : allocate_elsewhere(size);
 }
 
 /* ---- the caches of threads ---- */
@@ -899,23 +902,15 @@ static inline void *take_deferred(struct size_class *class) {
   return deferred;
 }
 
-#if CACHES
-/* A deferred medium block of `size` bytes or a little more, or NULL: the first of its class, or of one of the next. */
-static inline void *take_medium(struct cache *cache, size_t size) {
-  struct size_class *class = quick_class(cache, size);
-  struct size_class *last = class + LARGER_CLASSES(size);
-  for (; class <= last && class < cache->classes + CLASSES; ++class) {
-    struct deferred *deferred = class->quick;
-    size_t found = deferred ? read_head(payload_block(deferred)) & ~(size_t)FLAGS : 0;
-    if (found >= size) {
-      class->quick = deferred->next;
-      cache->medium_room += found;
-      return deferred;
-    }
-  }
-  return NULL;
+/* Puts a freed block or object on its quick list, if that has room, and says whether it has. */
+static inline bool defer(struct size_class *class, struct deferred *payload) {
+  if (!class->room)
+    return false;
+  --class->room;
+  payload->next = class->quick;
+  class->quick = payload;
+  return true;
 }
-#endif
 
 #if CACHES
 /* A block or an object of a class, from this thread's cache; or NULL. */
@@ -932,14 +927,25 @@ NOT_INLINED static void *find_own(struct cache *cache, struct size_class *class)
 }
 #endif
 
-/* A small block, where neither the quick list nor the run in use has one: of another run, or a deferred one. NULL if
+#if CACHES
+/* A block for a class without runs, whose list is empty: some are put on it, so that the lock need not be taken for
+ * every block. NULL if there is no room, or no memory at hand. */
+RARE static void *allocate_batch(struct size_class *class, size_t size) {
+  void *payload;
+  for (uint32_t count = BATCH; count && class->room && (payload = allocate_free(size)); --count)
+    defer(class, payload);
+  return take_deferred(class);
+}
+#endif
+
+/* A block of a class, where neither the quick list nor the run in use has one: of another run, or a deferred one. NULL if
  * it is to be a block of the heap below. */
-NOT_INLINED static void *allocate_small(size_t size) {
+NOT_INLINED static void *allocate_in_class(size_t size) {
   struct cache *cache = find_cache();
   if (!EXISTS(cache))
     return NULL;
   struct size_class *class = class_of(cache, size);
-  bool comes_in_runs = RUNS && (CACHES || size <= class_size(RUN_CLASSES - 1));
+  bool comes_in_runs = RUNS && size <= class_size(RUN_CLASSES - 1);
   struct run *run = NULL;
 #if CACHES
   void *payload = find_own(cache, class); /* the cache may be that of a thread that has ended */
@@ -955,18 +961,18 @@ NOT_INLINED static void *allocate_small(size_t size) {
   if (comes_in_runs && !run)
     run = make_run(class, size);
   if (!run)
-    return NULL;
+    return IF_CACHES(!comes_in_runs ? allocate_batch(class, size) :) NULL;
   use_run(class, run);
   return take_object(class);
 }
 /* With threads only what has the lock calls it, and there malloc is apart already. */
 #if !CACHES
-KEEP_APART(allocate_small);
+KEEP_APART(allocate_in_class);
 #endif
 
 /* A block of `size` bytes, where this thread's cache has none. */
 static inline void *allocate_locked(size_t size) {
-  void *payload = size < LARGE ? allocate_small(size) : NULL;
+  void *payload = size < class_size(CLASSES - 1) + ALIGNMENT ? allocate_in_class(size) : NULL;
   return payload ? payload : allocate_below(size);
 }
 
@@ -975,11 +981,8 @@ NOT_INLINED static void *allocate_slowly(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
   size_t size = size_for(bytes);
-  void *payload;
-  if (is_medium(size) && own && (payload = take_medium(own, size)))
-    return payload;
   heap_lock();
-  payload = allocate_locked(size);
+  void *payload = allocate_locked(size);
   heap_unlock();
   return payload;
 }
@@ -1000,8 +1003,8 @@ NOT_INLINED static void *refill(struct cache *cache, struct size_class *class, s
 
 static inline void *heap_allocate(size_t bytes) {
   struct cache *cache = own_cache();
-  if (EXISTS(cache) && bytes <= LARGEST_SMALL) {
-    struct size_class *class = class_for(cache, bytes);
+  if (EXISTS(cache) && bytes <= LARGEST_IN_CLASS) {
+    struct size_class *class = &cache->classes[request_index(bytes)];
     void *payload = take_deferred(class);
     if (payload)
       return payload;
@@ -1015,49 +1018,14 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
-static inline void put_deferred(struct size_class *class, struct deferred *payload) {
-  payload->next = class->quick;
-  class->quick = payload;
-}
-
-/* Puts a freed block or object on its quick list, if that has room, and says whether it has. */
-static inline bool defer(struct size_class *class, struct deferred *payload) {
-  if (!class->room)
-    return false;
-  --class->room;
-  put_deferred(class, payload);
-  return true;
-}
-
 #if CACHES
-/* Empties the quick lists of medium blocks. */
-RARE static void release_medium(struct cache *cache) {
-  heap_lock();
-  for (uint32_t index = SMALL_CLASSES; index < CLASSES; ++index)
-    release_list(&cache->classes[index].quick, SIZE_MAX);
-  cache->medium_room = is_frugal() ? FRUGAL_MEDIUM_BYTES : MEDIUM_BYTES;
-  heap_unlock();
-}
-
-/* Puts a freed medium block on its quick list, for which there must be room. */
-static inline void defer_medium(struct cache *cache, struct deferred *payload, size_t size) {
-  if (cache->medium_room < size)
-    release_medium(cache);
-  cache->medium_room -= size;
-  put_deferred(quick_class(cache, size), payload);
-}
-
 /* free, where there is no room for a block of `size` bytes. A half of the quick list goes with it, so that the
  * lock need not be taken for every block. */
 NOT_INLINED static void release_slowly(struct block *block, size_t size) {
-  if (own && is_medium(size)) {
-    defer_medium(own, block_payload(block), size);
-    return;
-  }
   heap_lock();
   release(block);
   struct cache *cache;
-  if (size < LARGE && (cache = find_cache())) {
+  if (size < MEDIUM && (cache = find_cache())) {
     struct size_class *class = class_of(cache, size);
     size_t released = 1;
     if (!class->quick)
@@ -1102,7 +1070,7 @@ static inline void heap_release(void *payload) {
 #endif
   } else {
     size = head & ~(size_t)FLAGS;
-    if (size < LARGE && head & PREVIOUS_USED && EXISTS(cache) &&
+    if (size < MEDIUM && (head & PREVIOUS_USED || IS_MEDIUM(size)) && EXISTS(cache) &&
         defer(class_of(cache, size), payload))
       return;
   }
@@ -1128,9 +1096,9 @@ static size_t heap_payload_size(const void *payload) {
 RARE static bool release_where_deferred(struct block *block) {
   struct cache *cache = own_cache();
   size_t size = block->head & ~(size_t)FLAGS; /* an object's is too large, for it has the mark */
-  if (!EXISTS(cache) || size >= (CACHES ? MEDIUM : LARGE))
+  if (!EXISTS(cache) || size >= MEDIUM || (CACHES && !size)) /* the end's is 0 */
     return false;
-  return release_quick(quick_class(cache, size), RELEASED);
+  return release_quick(class_of(cache, size), RELEASED);
 }
 
 /* Where the block behind is in the way, it may only be deferred. A large block that has to move clears up a little:
@@ -1247,8 +1215,7 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
 static const void *list_check(const struct deferred *list, uint32_t index, size_t most) {
   size_t least = class_size(index);
   /* The last object of a run that was dissolved may be larger than its class says. */
-  size_t surplus_end =
-      CACHES && index >= SMALL_CLASSES ? MEDIUM_STEP : (CACHES ? COARSE + 1 : 2) * ALIGNMENT;
+  size_t surplus_end = class_size(index + 1) - least + ALIGNMENT;
   size_t deferred_blocks = 0;
   for (const struct deferred *deferred = list; deferred; deferred = deferred->next) {
     const struct block *block = payload_block((void *)deferred);

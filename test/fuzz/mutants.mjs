@@ -400,7 +400,7 @@ export const MUTANTS = [
     ],
     [
       'a block that is in the way is released whether or not it is deferred',
-      'release_quick(quick_class(cache, size), RELEASED);',
+      'release_quick(class_of(cache, size), RELEASED);',
       '(release_block(block, size), true);',
     ],
     [

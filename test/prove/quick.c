@@ -41,7 +41,7 @@ static bool release_where_deferred(struct block *block) {
 /* The block of a list that malloc takes first. */
 void allocate_deferred_step(void) {
   make_heap();
-  size_t bytes = any_size(0, LARGEST_SMALL);
+  size_t bytes = any_size(0, LARGEST_IN_CLASS);
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   const struct deferred *deferred = class_of(&first_cache, size)->quick;
   assume(deferred);

@@ -139,7 +139,7 @@ const STEPS = {
   allocate_aligned_step: 'aligned allocation keeps the invariants, and aligns',
 };
 
-const FEWER_CLASSES = fault('5_wasmalloc.c', '(CACHES ? 65 : 129)', '5');
+const FEWER_CLASSES = fault('5_wasmalloc.c', '#define CLASSES 129', '#define CLASSES 5');
 
 /** The theorems about 5_wasmalloc's runs: a run of eight objects, or fewer, between two blocks. */
 function ofRuns(entry, says, broken, options) {
@@ -391,7 +391,7 @@ export const THEOREMS = [
       [
         fault(
           '5_wasmalloc.c',
-          'return release_quick(quick_class(cache, size), RELEASED);',
+          'return release_quick(class_of(cache, size), RELEASED);',
           'release_block(block, size);\n  return true;',
         ),
       ],
