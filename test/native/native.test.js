@@ -73,6 +73,13 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
       it('ThreadSanitizer: threads that end, with destructors that allocate', async () => {
         assert.equal((await endings()).stdout, 'ok threads that end\n');
       });
+
+      if (allocator === 'wasmalloc') {
+        const locks = plannedHere(() => run(programOf('locks')));
+        it('a thread that replaces its blocks seldom takes the lock', async () => {
+          assert.equal((await locks()).stdout.match(/^ok /gm).length, 4);
+        });
+      }
     });
   }
 });

@@ -1,0 +1,73 @@
+/*
+ * How often 5_wasmalloc takes the lock in a program with threads. A thread replaces its blocks one by one, in
+ * random order, and the takings are counted: exact, where a time would depend on the machine.
+ *
+ * Usage: locks. Prints a line for each range of sizes, and ends with 1 if there were too many.
+ */
+#include "../../lib/lock.h"
+
+static unsigned long takings;
+#define heap_lock() (++takings, heap_lock())
+#include "../../lib/c_interface.c"
+#include "../../lib/memory_host.h"
+
+enum { BLOCKS = 2000, REPLACED = 100000 };
+
+static uint32_t random_below(uint32_t limit) {
+  static uint32_t state = 1;
+  state = state * 1664525 + 1013904223;
+  return (uint32_t)((uint64_t)state * limit >> 32);
+}
+
+/* A thread begins with blocks of a range, and has no others. */
+struct range {
+  const char *name;
+  uint32_t least, most;  /* sizes in bytes */
+  unsigned per_thousand; /* takings of the lock for 1000 blocks that are freed and allocated, at most */
+};
+
+/* Words have 8 bytes here, and small blocks up to 1 KB. */
+static const struct range ranges[] = {
+    {"small", 1, 1000, 20},
+    {"around 3 KB", 2000, 4000, 150},
+    {"medium", 1200, 32000, 250},
+    {"small and medium", 1, 4000, 10},
+};
+
+static void *replace_blocks(void *argument) {
+  const struct range *range = argument;
+  static void *blocks[BLOCKS];
+  for (uint32_t step = 0; step < 2 * REPLACED; ++step) {
+    if (step == REPLACED)
+      takings = 0;
+    void **block = &blocks[random_below(BLOCKS)];
+    wasmalloc_free(*block);
+    *block = wasmalloc_malloc(range->least + random_below(range->most - range->least + 1));
+  }
+  unsigned long counted = takings;
+  for (uint32_t i = 0; i < BLOCKS; ++i) {
+    wasmalloc_free(blocks[i]);
+    blocks[i] = NULL;
+  }
+  takings = counted;
+  return NULL;
+}
+
+int main(void) {
+  /* As in a program whose linear memory does not have to grow any more: caches put aside less where it may. */
+  enum { ROOM = 64 << 20 };
+  wasmalloc_sbrk(ROOM);
+  wasmalloc_sbrk(-ROOM);
+  bool too_many = false;
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; ++i) {
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, replace_blocks, (void *)&ranges[i]) ||
+        pthread_join(thread, NULL))
+      return 2;
+    unsigned long limit = (unsigned long)ranges[i].per_thousand * REPLACED / 1000;
+    printf("%s %s: %lu of at most %lu\n", takings <= limit ? "ok" : "not ok", ranges[i].name,
+           takings, limit);
+    too_many |= takings > limit;
+  }
+  return too_many;
+}
