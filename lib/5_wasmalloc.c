@@ -94,11 +94,11 @@
  *   - a run's size, objects and cache are written under the lock before any object of it is handed out, and so are a
  *     cache's mark and the links of the list up to it, which free follows without the lock to find the owner of an
  *     object. What a thread does with a block before it hands it to another is the program's to order.
- *   - but free reads the head of its block before it has the lock, while another thread, which has it, may change it:
- *     sets or clears P, or makes a block of an object whose run it dissolves. Of what free reads it
- *     relies on the size, which stays (or grows, for the last object of a run), and on the mark: only the owner
+ *   - but free and realloc read the head of their block before they have the lock, while another thread, which has
+ *     it, may change it: sets or clears P, or makes a block of an object whose run it dissolves. Of what they read they
+ *     rely on the size, which stays (or grows, for the last object of a run), and free on the mark: only the owner
  *     dissolves its runs. If it does while another thread frees the object, a block comes into the
- *     mailbox. On a list either will do. Whatever else free knows it asks again under the lock. So these accesses need
+ *     mailbox. On a list either will do. Whatever else they know they ask again under the lock. So these accesses need
  *     no order (read_head(), change_head() in plain.h).
  *
  * Whoever knows that it has no cache, before a thread has been set up, while it ends, or in a Wasm Worker beside
@@ -398,7 +398,7 @@ static inline size_t request_index(size_t bytes) {
 }
 
 /* The size of a block for a request: the smallest of its class. */
-static inline size_t size_for(size_t bytes) {
+SHARED static size_t size_for(size_t bytes) {
   if (CACHES && bytes <= LARGEST_IN_CLASS)
     return class_size(request_index(bytes));
   return block_size_for(bytes, MINIMUM_BLOCK);
@@ -419,7 +419,7 @@ static inline struct cache *run_cache(const struct run *run) {
 }
 
 static inline bool is_object(const struct block *block) {
-  return RUNS && block->head & SPECIAL;
+  return RUNS && read_head(block) & SPECIAL;
 }
 
 static inline uint32_t object_number(const struct block *object) {
@@ -797,12 +797,6 @@ SHARED static void *allocate_free(size_t size) {
   return block ? use_block(block, cut_free(block, size)) : NULL;
 }
 
-/* malloc of the heap below. */
-SHARED static void *allocate_below(size_t size) {
-  void *payload = allocate_free(size);
-  return payload ? payload : allocate_elsewhere(size);
-}
-
 /* ---- the caches of threads ---- */
 
 #if CACHES
@@ -829,8 +823,9 @@ static void leave_cache(void *value) {
 static struct cache *make_cache(struct cache *last) {
   if (caches_made == SIZE_MAX >> MARK_SHIFT)
     return NULL;
-  char *payload = allocate_below(sizeof(struct cache) + CACHE_LINE);
-  if (!payload)
+  size_t size = sizeof(struct cache) + CACHE_LINE;
+  char *payload = allocate_free(size);
+  if (!payload && !(payload = allocate_elsewhere(size)))
     return NULL;
   /* Like a run it is internal, but its first words are 0 (is_run()). */
   struct block *block = payload_block(payload);
@@ -970,10 +965,14 @@ NOT_INLINED static void *allocate_in_class(size_t size) {
 KEEP_APART(allocate_in_class);
 #endif
 
-/* A block of `size` bytes, where this thread's cache has none. */
-static inline void *allocate_locked(size_t size) {
+/* A block of `size` bytes, or of `least` where memory is short, if this thread's cache has none. */
+static inline void *allocate_locked(size_t size, size_t least) {
   void *payload = size < class_size(CLASSES - 1) + ALIGNMENT ? allocate_in_class(size) : NULL;
-  return payload ? payload : allocate_below(size);
+  if (!payload)
+    payload = allocate_free(size);
+  if (CACHES && !payload)
+    payload = allocate_free(least);
+  return payload ? payload : allocate_elsewhere(least);
 }
 
 #if CACHES
@@ -982,14 +981,14 @@ NOT_INLINED static void *allocate_slowly(size_t bytes) {
     return NULL;
   size_t size = size_for(bytes);
   heap_lock();
-  void *payload = allocate_locked(size);
+  void *payload = allocate_locked(size, block_size_for(bytes, MINIMUM_BLOCK));
   heap_unlock();
   return payload;
 }
 KEEP_APART(allocate_slowly);
 #else
 static inline void *allocate_slowly(size_t bytes) {
-  return bytes > MAXIMUM_REQUEST ? NULL : allocate_locked(size_for(bytes));
+  return bytes > MAXIMUM_REQUEST ? NULL : allocate_locked(size_for(bytes), size_for(bytes));
 }
 #endif
 
@@ -1027,13 +1026,12 @@ NOT_INLINED static void release_slowly(struct block *block, size_t size) {
   struct cache *cache;
   if (size < MEDIUM && (cache = find_cache())) {
     struct size_class *class = class_of(cache, size);
-    size_t released = 1;
     if (!class->quick)
       renew_room(class, size);
     else if (!class->room)
-      released += release_quick(class, (class->most + 1U) / 2);
+      release_quick(class, (class->most + 1U) / 2);
     struct ring *ring = ring_of(class);
-    ring->waiting = ring->waiting > released ? ring->waiting - (uint32_t)released : 0;
+    ring->waiting -= ring->waiting != 0;
   }
   heap_unlock();
 }
@@ -1086,8 +1084,8 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
 }
 
 static size_t heap_payload_size(const void *payload) {
-  struct block *block = payload_block(payload);
-  return (is_object(block) ? block->head & OBJECT_SIZE : block_size(block)) - WORD;
+  size_t head = read_head(payload_block(payload));
+  return (RUNS && head & SPECIAL ? head & OBJECT_SIZE : head & ~(size_t)FLAGS) - WORD;
 }
 
 /* Releases some of the quick list that a block is on if it is deferred, and says whether there were any. To find out
@@ -1104,12 +1102,9 @@ RARE static bool release_where_deferred(struct block *block) {
 /* Where the block behind is in the way, it may only be deferred. A large block that has to move clears up a little:
  * where a lot is put aside that nobody asks for any more, it would else move again and again, from one gap to the next
  * larger. */
-static bool heap_resize(void *payload, size_t bytes, void **surplus) {
-  struct block *block = payload_block(payload);
-  if (is_object(block))
-    return bytes <= heap_payload_size(payload);
+static inline bool resize_block(struct block *block, size_t bytes, void **surplus) {
   struct block *tried = NULL;
-  while (!tags_resize(payload, bytes, surplus)) {
+  while (!tags_resize(block_payload(block), bytes, surplus)) {
     struct block *next = block_next(block);
     if (next == tried || !release_where_deferred(next)) {
       if (bytes >= WORTH_CLEARING)
@@ -1119,6 +1114,23 @@ static bool heap_resize(void *payload, size_t bytes, void **surplus) {
     tried = next; /* it is still there, but may be free now */
   }
   return true;
+}
+
+static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+  struct block *block = payload_block(payload);
+  bool is_fixed = is_object(block);
+#if CACHES
+  /* A block keeps a size that malloc could give it. Then nobody needs the lock to see that it may stay as it is. */
+  if (bytes <= LARGEST_IN_CLASS)
+    bytes = size_for(bytes) - WORD;
+  is_fixed |= heap_payload_size(payload) - bytes < MINIMUM_BLOCK;
+#endif
+  if (is_fixed)
+    return bytes <= heap_payload_size(payload);
+  IF_CACHES(heap_lock();)
+  bool resized = resize_block(block, bytes, surplus);
+  IF_CACHES(heap_unlock();)
+  return resized;
 }
 
 static bool heap_trim(size_t keep) {

@@ -7,8 +7,8 @@
  *
  * What every caller guarantees: a `payload` is an address that one of the allocating functions has
  * returned and that has not been released since; only one thread at a time is inside, which holds the lock
- * (lock.h). An allocator that defines LOCKS_ITSELF takes it itself, where it needs it, in heap_allocate() and
- * heap_release(), which then are called by any thread at any time, without it.
+ * (lock.h). An allocator that defines LOCKS_ITSELF takes it itself, where it needs it, in heap_allocate(),
+ * heap_release(), heap_resize() and heap_payload_size(), which then are called by any thread at any time, without it.
  */
 #ifndef WASMALLOC_ALLOCATOR_H
 #define WASMALLOC_ALLOCATOR_H

@@ -44,13 +44,14 @@ __attribute__((noinline, cold)) static void *fail(int error) {
   return NULL;
 }
 
-static inline void lock_for_malloc_and_free(void) {
+/* For the functions that an allocator may take the lock in itself (allocator.h). */
+static inline void lock_around(void) {
 #ifndef LOCKS_ITSELF
   heap_lock();
 #endif
 }
 
-static inline void unlock_for_malloc_and_free(void) {
+static inline void unlock_around(void) {
 #ifndef LOCKS_ITSELF
   heap_unlock();
 #endif
@@ -64,9 +65,9 @@ static inline bool is_power_of_two(size_t number) {
 
 NOT_INLINED void *FUNCTION(malloc)(size_t bytes);
 void *FUNCTION(malloc)(size_t bytes) {
-  lock_for_malloc_and_free();
+  lock_around();
   void *payload = heap_allocate(bytes);
-  unlock_for_malloc_and_free();
+  unlock_around();
   return payload ? payload : fail(ENOMEM);
 }
 PUBLISH(malloc)
@@ -76,9 +77,9 @@ NOT_INLINED void FUNCTION(free)(void *payload);
 void FUNCTION(free)(void *payload) {
   if (!payload)
     return;
-  lock_for_malloc_and_free();
+  lock_around();
   heap_release(payload);
-  unlock_for_malloc_and_free();
+  unlock_around();
 }
 PUBLISH(free)
 PUBLISH_AS(__libc_free, free)
@@ -103,11 +104,11 @@ void *FUNCTION(realloc)(void *payload, size_t bytes) {
   if (!payload)
     return FUNCTION(malloc)(bytes);
   void *surplus = NULL;
-  heap_lock();
+  lock_around();
   bool resized = heap_resize(payload, bytes, &surplus);
-  /* Under the lock: another thread may free the block before, which changes a flag in the head. */
+  /* Another thread may free the block before at any time, which changes a flag in the head. */
   size_t old = resized ? 0 : heap_payload_size(payload);
-  heap_unlock();
+  unlock_around();
   if (surplus)
     FUNCTION(free)(surplus);
   if (resized)
@@ -214,9 +215,9 @@ size_t FUNCTION(malloc_usable_size)(void *payload);
 size_t FUNCTION(malloc_usable_size)(void *payload) {
   if (!payload)
     return 0;
-  heap_lock();
+  lock_around();
   size_t size = heap_payload_size(payload);
-  heap_unlock();
+  unlock_around();
   return size;
 }
 PUBLISH(malloc_usable_size)

@@ -25,8 +25,10 @@ struct block {
 static inline size_t read_head(const struct block *block) {
 #ifdef WASMALLOC_THREADS
   return __atomic_load_n(&block->head, __ATOMIC_RELAXED);
-#else
+#elif defined(__EMSCRIPTEN_SHARED_MEMORY__)
   return *(const volatile size_t *)&block->head;
+#else
+  return block->head;
 #endif
 }
 

@@ -43,8 +43,9 @@ export function allocatorFlag(name) {
  * @param {{ cwd?: string, env?: object, timeout?: number }} [options] `env` comes on top of this
  *   process's; `timeout` in milliseconds, 20 minutes unless told: on a busy machine
  *   emcc may build a system library for so long
- * @returns {Promise<{ stdout: string, stderr: string, code: number | null, signal: string | null }>} what it
- *   printed, and its exit code, or the signal that ended it: SIGKILL when its time was up
+ * @returns {Promise<{ stdout: string, stderr: string, code: number | null, signal: string | null,
+ *   timedOut: boolean }>} what it printed, its exit code, or the signal that ended it, and whether that is
+ *   because its time was up
  */
 export function capture(program, args, { cwd, env, timeout = 1_200_000 } = {}) {
   return new Promise((resolve, reject) => {
@@ -64,7 +65,9 @@ export function capture(program, args, { cwd, env, timeout = 1_200_000 } = {}) {
       // What it has started itself may live on and hold the pipes open: nobody waits for that.
       if (child.killed) for (const stream of [child.stdout, child.stderr]) stream.destroy();
     });
-    child.on('close', (code, signal) => resolve({ stdout, stderr, code, signal }));
+    child.on('close', (code, signal) =>
+      resolve({ stdout, stderr, code, signal, timedOut: child.killed }),
+    );
   });
 }
 
@@ -79,10 +82,11 @@ export function capture(program, args, { cwd, env, timeout = 1_200_000 } = {}) {
  *   `stdout` and `stderr`
  */
 export async function run(program, args, options) {
-  const { stdout, stderr, code, signal } = await capture(program, args, options);
+  const { stdout, stderr, code, signal, timedOut } = await capture(program, args, options);
   if (code === 0) return { stdout, stderr };
   const command = [program, ...args].join(' ');
-  const error = new Error(`${command}\nended with ${signal ?? code}:\n${stdout}${stderr}`);
+  const end = timedOut ? 'was ended, for its time was up' : `ended with ${signal ?? code}`;
+  const error = new Error(`${command}\n${end}:\n${stdout}${stderr}`);
   throw Object.assign(error, { code, signal, stdout, stderr });
 }
 

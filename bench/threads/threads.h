@@ -94,21 +94,41 @@ static inline uint32_t *last_word(uint32_t *block, uint32_t first) {
   return &block[(first >> 16) / sizeof *block - 1];
 }
 
-static inline uint32_t *make(struct thread *self, uint32_t size) {
-  uint32_t *block = malloc(size);
-  if (!block)
-    fail(NO_MEMORY);
+static inline uint32_t *mark(struct thread *self, uint32_t *block, uint32_t size) {
   uint32_t first = size << 16 | ++self->tag;
   *(volatile uint32_t *)block = first;
   *(volatile uint32_t *)last_word(block, first) = ~first;
   return block;
 }
 
-/* The block is no longer sound when it is freed: who else has got the same will notice. */
-static inline void dispose(uint32_t *block) {
+static inline uint32_t *make(struct thread *self, uint32_t size) {
+  uint32_t *block = malloc(size);
+  if (!block)
+    fail(NO_MEMORY);
+  return mark(self, block, size);
+}
+
+static inline uint32_t check(uint32_t *block) {
   uint32_t first = *block;
   if (*last_word(block, first) != ~first)
     fail(CONTENTS);
+  return first;
+}
+
+/* A block is given another size. */
+static inline uint32_t *resize(struct thread *self, uint32_t *block, uint32_t size) {
+  uint32_t old = check(block);
+  block = realloc(block, size);
+  if (!block)
+    fail(NO_MEMORY);
+  if (*block != old)
+    fail(CONTENTS);
+  return mark(self, block, size);
+}
+
+/* The block is no longer sound when it is freed: who else has got the same will notice. */
+static inline void dispose(uint32_t *block) {
+  check(block);
   *(volatile uint32_t *)block = 0;
   free(block);
 }

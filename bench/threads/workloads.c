@@ -1,7 +1,7 @@
 /*
  * The workloads with threads.
  *
- * An operation is one call of malloc or free, and in `neighbours` one write. Every thread writes to
+ * An operation is one call of malloc, realloc or free, and in `neighbours` one write. Every thread writes to
  * the blocks that it allocates; whoever frees a block checks it, and has to read it for that.
  */
 #include "threads.h"
@@ -85,6 +85,42 @@ static unsigned own_mixed_pass(struct thread *self) {
 }
 
 WORKLOAD(own_mixed, .start = own_mixed_start, .pass = own_mixed_pass);
+
+/* 2,000 live blocks of 512 bytes to 16 KiB: buffers, most of them of a few KiB. */
+enum { BUFFERS = 2000 };
+
+static void own_buffers_start(struct thread *self) {
+  for (unsigned i = 0; i < BUFFERS; ++i)
+    self->objects[i] = make(self, random_skewed(self, 512, 5));
+}
+
+static unsigned own_buffers_pass(struct thread *self) {
+  unsigned operations = 0;
+  for (unsigned i = 0; i < STEPS; ++i) {
+    uint32_t **object = &self->objects[random_number(self) % BUFFERS];
+    operations += replace(self, object, random_skewed(self, 512, 5));
+  }
+  return operations;
+}
+
+WORKLOAD(own_buffers, .start = own_buffers_start, .pass = own_buffers_pass);
+
+/* Vectors of 16 bytes that grow by a half with realloc, to between 64 bytes and 16 KiB. */
+static unsigned own_growing_pass(struct thread *self) {
+  unsigned operations = 0;
+  for (unsigned i = 0; i < STEPS / 10; ++i) {
+    uint32_t most = random_skewed(self, 64, 8);
+    uint32_t size = 16;
+    uint32_t *vector = make(self, size);
+    for (; size < most; ++operations)
+      vector = resize(self, vector, size += size / 2);
+    dispose(vector);
+    operations += 2;
+  }
+  return operations;
+}
+
+WORKLOAD(own_growing, .pass = own_growing_pass);
 
 /* ---- from thread to thread ---- */
 

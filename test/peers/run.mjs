@@ -111,7 +111,7 @@ const excerpt = (text, pattern) => text.match(pattern)?.[0].trim().slice(0, 200)
  *
  * @returns {{ outcome: 'pass' | 'wrong' | 'missing' | 'trap' | 'abort' | 'hangs', detail: string }}
  */
-function judge({ stdout, stderr, code, signal }) {
+function judge({ stdout, stderr, code, signal, timedOut }) {
   if (code === 0 && stdout === 'ok\n') return { outcome: 'pass', detail: '' };
   const said = stdout.match(/^(not ok|missing): (.*)$/m);
   if (said) return { outcome: said[1] === 'missing' ? 'missing' : 'wrong', detail: said[2] };
@@ -119,7 +119,7 @@ function judge({ stdout, stderr, code, signal }) {
   if (aborted) return { outcome: 'abort', detail: aborted };
   const trapped = excerpt(stderr, /RuntimeError: .*$/m);
   if (trapped) return { outcome: 'trap', detail: trapped };
-  if (signal === 'SIGKILL') return { outcome: 'hangs', detail: `for ${PATIENCE / 1000} seconds` };
+  if (timedOut) return { outcome: 'hangs', detail: `for ${PATIENCE / 1000} seconds` };
   throw new Error(`a program ended with ${signal ?? code} and no verdict:\n${stdout}${stderr}`);
 }
 
