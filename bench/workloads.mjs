@@ -75,7 +75,7 @@ export const THREADED = [
   threaded('own-churn', 'own churn, 10,000 × 16–256 B', 600, 100, { own: true }),
   threaded('own-mixed', 'own skewed mix, 16 B–16 KiB', 800, 200, { own: true }),
   threaded('own-buffers', 'own blocks of 512 B–16 KiB', 500, 200, { own: true }),
-  threaded('own-growing', 'own vectors, grown by realloc', 800, 20, { own: true }),
+  threaded('own-growing', 'own vectors, grown by realloc', 800, 200, { own: true }),
   threaded('producer-consumer', 'one allocates, another frees', 1500, 200),
   threaded('ring', 'batches freed by the neighbour', 800, 200),
   threaded('server', 'a server’s threads in turn, 16 B–4 KiB', 1000, 1000),

@@ -171,8 +171,8 @@
  * as long as linear memory has room for SPARE bytes before it has to grow, and frugal if not. */
 #define SPARE ((size_t)1 << 16)
 
-/* A quick list has room for LEAST_BYTES and a part of the heap, or for FRUGAL_BYTES, but for no more than MOST_ROOM
- * blocks. One of medium blocks, which has no runs to help, has room for one more. */
+/* A quick list has room for LEAST_BYTES and a part of the heap, and one of medium blocks for one at least; or for
+ * FRUGAL_BYTES. But none has for more than MOST_ROOM blocks. */
 #define ROOM_PART 192
 #define MEDIUM_PART 512
 #define LEAST_BYTES (CACHES ? 4096 : 3072)
@@ -599,9 +599,10 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 
 /* Gives a quick list, which is empty, room. */
 SHARED static void renew_room(struct size_class *class, size_t size) {
+  size_t least = LEAST_BYTES + (IS_MEDIUM(size) ? size : 0);
   size_t part = IS_MEDIUM(size) ? MEDIUM_PART : ROOM_PART;
-  size_t bytes = is_frugal() ? FRUGAL_BYTES : (size_t)(heap.end - heap.first) / part + LEAST_BYTES;
-  size_t room = bytes / size + IS_MEDIUM(size);
+  size_t bytes = is_frugal() ? FRUGAL_BYTES : (size_t)(heap.end - heap.first) / part + least;
+  size_t room = bytes / size;
   class->room = class->most = (uint8_t)(room > MOST_ROOM ? MOST_ROOM : room);
 }
 

@@ -105,17 +105,17 @@ static unsigned own_buffers_pass(struct thread *self) {
 
 WORKLOAD(own_buffers, .start = own_buffers_start, .pass = own_buffers_pass);
 
-/* Vectors of 16 bytes that grow by a half with realloc, to between 64 bytes and 16 KiB. */
+/* 1,000 live vectors, replaced one by one. Each begins with 16 bytes, and grows by a half with realloc to between 64
+ * bytes and 16 KiB. */
 static unsigned own_growing_pass(struct thread *self) {
   unsigned operations = 0;
   for (unsigned i = 0; i < STEPS / 10; ++i) {
     uint32_t most = random_skewed(self, 64, 8);
     uint32_t size = 16;
-    uint32_t *vector = make(self, size);
+    uint32_t **vector = &self->objects[random_number(self) % 1000];
+    operations += replace(self, vector, size);
     for (; size < most; ++operations)
-      vector = resize(self, vector, size += size / 2);
-    dispose(vector);
-    operations += 2;
+      *vector = resize(self, *vector, size += size / 2);
   }
   return operations;
 }
