@@ -52,7 +52,7 @@
  * size. An object is used, or deferred, or its bit is set in its run's word or, if the run is in use,
  * in its class. A run that has free objects is in use or in the ring of its class, any other in none.
  *
- * Threads. Each thread has a *cache*: quick lists, runs in use and rings of its own, for all small sizes. A run
+ * Threads. Each thread has a *cache*: quick lists, runs in use and rings of its own, for all but the largest sizes. A run
  * belongs to the cache that it was made for, and stays there. What is below, the heap of 4_bins, is for all, and
  * so is one lock.
  *
@@ -142,7 +142,7 @@
 
 /* Blocks of less than LARGE_UNITS units of ALIGNMENT are small, and have a class: one for each size.
  *
- * With threads each has classes of its own, and so many would take more memory than rounding does: there the first
+ * With threads each thread has classes of its own, and so many would take more memory than rounding does: there the first
  * 2 * STEPS are for one size each, and then STEPS for each power of two. A class begins with CLASS_UNITS units, and that
  * is one more than a power of two or a step of it: to ask for 1024 bytes is common, and a block has a head. What is
  * larger than an object of a run can be, but has less than MEDIUM_UNITS, is a medium block, and has a class too. */
