@@ -298,6 +298,7 @@ struct ring {
 struct cache {
   /* There are no blocks below MINIMUM_BLOCK: the first two are never used. */
   _Alignas(CACHE_ALIGNMENT) struct size_class classes[CLASSES];
+  /* Those of medium blocks stay empty. */
   struct ring rings[CACHES ? CLASSES : RUN_CLASSES];
   uint32_t whole_runs; /* so many runs are in rings and wholly free */
 #if CACHES

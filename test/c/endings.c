@@ -174,8 +174,8 @@ int main(int argc, char **argv) {
     pthread_join(thread, NULL);
     char *now = sbrk(0);
     if (i == settled / 2) {
-      used =
-          used_blocks(); /* which releases what caches have put aside: then they settle once more */
+      /* To count releases what caches have put aside: then they settle once more. */
+      used = used_blocks();
     } else if (i == settled) {
       end = now;
     } else if (i > settled && now > end + leeway_of(allocator) && !never_frees) {
