@@ -253,13 +253,23 @@ struct run {
  *                                                            110
  *
  * The mark is the distance from the run. With threads, where that is computed from the number and the size, it
- * is the cache's: so free knows whose the object is without touching the run.
+ * is the cache's, and shares its place with the index of the class: so free knows whose the object is without touching
+ * the run, and where it belongs without a logarithm.
+ *
+ *            31         22 21     16 15
+ *            +------------+---------+--
+ *            | mark       | class   |
+ *            +------------+---------+--
  */
+#define NUMBER_BITS 5
+#define CLASS_BITS (CACHES ? 6 : 0)
 #define NUMBER_SHIFT (sizeof(size_t) == 8 ? 12 : 11)
-#define MARK_SHIFT (NUMBER_SHIFT + 5)
+#define CLASS_SHIFT (NUMBER_SHIFT + NUMBER_BITS)
+#define MARK_SHIFT (CLASS_SHIFT + CLASS_BITS)
 #define OBJECT_SIZE (((size_t)1 << NUMBER_SHIFT) - ALIGNMENT)
 
-_Static_assert(MOST_OBJECTS == 1 << 5, "numbers fit");
+_Static_assert(MOST_OBJECTS == 1 << NUMBER_BITS, "numbers fit");
+_Static_assert(!CACHES || RUN_CLASSES <= 1 << CLASS_BITS, "indices fit");
 _Static_assert(CLASS_UNITS(RUN_CLASSES) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
 
 /* The payload of a deferred block or object. */
@@ -405,6 +415,15 @@ SHARED static size_t size_for(size_t bytes) {
   return block_size_for(bytes, MINIMUM_BLOCK);
 }
 
+/* The index of the class of an object with such a head. */
+static inline size_t object_index(size_t head) {
+#if CACHES
+  return head >> CLASS_SHIFT & (((size_t)1 << CLASS_BITS) - 1);
+#else
+  return (head & OBJECT_SIZE) / ALIGNMENT;
+#endif
+}
+
 /* The two arrays have the same steps. */
 static inline struct ring *ring_of(struct size_class *class) {
   return (struct ring *)((char *)class + offsetof(struct cache, rings));
@@ -540,12 +559,13 @@ static inline struct block *find_for_run(const struct ring *ring, size_t size, u
   return grow_rest(RUN_HEADER + wanted * size, true) ? rest.block : NULL;
 }
 
-/* The mark of an object that lies so far behind its run. */
-static inline size_t mark_at(size_t distance) {
+/* What stands above the number in the head of an object of a class that lies so far behind its run. */
+static inline size_t mark_at(const struct size_class *class, size_t distance) {
 #if CACHES
   (void)distance;
-  return own->mark;
+  return own->mark << CLASS_BITS | (size_t)(class - own->classes);
 #else
+  (void)class;
   return distance;
 #endif
 }
@@ -586,7 +606,7 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
   struct run *run = block_payload(block);
   size_t distance = RUN_HEADER - WORD;
   for (uint32_t number = 0; number < objects; ++number, distance += size)
-    ((struct block *)((char *)run + distance))->head = mark_at(distance) << MARK_SHIFT |
+    ((struct block *)((char *)run + distance))->head = mark_at(class, distance) << CLASS_SHIFT |
                                                        (size_t)number << NUMBER_SHIFT | size |
                                                        SPECIAL | PREVIOUS_USED;
 #if CACHES
@@ -672,10 +692,9 @@ static inline struct cache *find_owner(struct cache *cache, size_t mark) {
   return cache->known[i].cache;
 }
 
-/* Gives an object back to the cache of its run. */
-NOT_INLINED static void give_back(struct cache *owner, struct deferred *object, size_t size) {
-  size_t index = (size_t)(class_of(owner, size) - owner->classes);
-  mailbox_put(&owner->returned[index], object);
+/* Gives an object back to the cache of its run. Its head may have changed since it was read. */
+NOT_INLINED static void give_back(struct cache *owner, struct deferred *object, size_t head) {
+  mailbox_put(&owner->returned[object_index(head)], object);
 }
 
 /* Whether there is something on a quick list. One that is empty is replaced by what others have given back, without
@@ -696,7 +715,7 @@ SLOW static void release(struct block *block) {
     struct run *run = object_run(block);
 #if CACHES
     if (!may_use(run->cache)) {
-      give_back(run->cache, block_payload(block), run->size);
+      give_back(run->cache, block_payload(block), block->head);
       return;
     }
 #endif
@@ -1058,13 +1077,13 @@ static inline void heap_release(void *payload) {
   if (RUNS && head & SPECIAL) {
     size = head & OBJECT_SIZE;
     if (is_own(cache, head)) {
-      if (!defer(class_of(cache, size), payload))
+      if (!defer(&cache->classes[object_index(head)], payload))
         free_object(object_run(block), object_number(block), !CACHES);
       return;
     }
 #if CACHES
     if (cache) {
-      give_back(find_owner(cache, head >> MARK_SHIFT), payload, size);
+      give_back(find_owner(cache, head >> MARK_SHIFT), payload, head);
       return;
     }
 #endif
@@ -1198,7 +1217,7 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
     cache = cache->next;
   if (!cache)
     return false;
-  size_t mark = cache->mark;
+  size_t mark = cache->mark << CLASS_BITS | class_index(run->size / ALIGNMENT - 1);
 #endif
   const struct block *object = (const struct block *)((const char *)run + RUN_HEADER - WORD);
   for (uint32_t number = 0; number < run->objects; ++number) {
@@ -1206,7 +1225,7 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
 #if !CACHES
     size_t mark = (size_t)((const char *)object - (const char *)run);
 #endif
-    if (!is_object(object) || object->head >> MARK_SHIFT != mark ||
+    if (!is_object(object) || object->head >> CLASS_SHIFT != mark ||
         object_number(object) != number || (object->head & OBJECT_SIZE) != run->size)
       return false;
     object = (const struct block *)((const char *)object + run->size);

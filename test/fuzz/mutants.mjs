@@ -394,9 +394,9 @@ export const MUTANTS = [
       'run->objects = (uint16_t)(objects + 1);',
     ],
     [
-      "the size of a deferred object is its neighbour's class",
-      'size = head & OBJECT_SIZE;',
-      'size = (head & OBJECT_SIZE) + ALIGNMENT;',
+      "an object is deferred as one of its neighbour's class",
+      'return (head & OBJECT_SIZE) / ALIGNMENT;',
+      'return (head & OBJECT_SIZE) / ALIGNMENT + 1;',
     ],
     [
       'a block that is in the way is released whether or not it is deferred',
