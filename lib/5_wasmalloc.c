@@ -1139,15 +1139,16 @@ static inline bool resize_block(struct block *block, size_t bytes, void **surplu
 
 static bool heap_resize(void *payload, size_t bytes, void **surplus) {
   struct block *block = payload_block(payload);
-  bool is_fixed = is_object(block);
+  size_t old = heap_payload_size(payload);
+  if (is_object(block))
+    return bytes <= old;
 #if CACHES
   /* A block keeps a size that malloc could give it. Then nobody needs the lock to see that it may stay as it is. */
   if (bytes <= LARGEST_IN_CLASS)
     bytes = size_for(bytes) - WORD;
-  is_fixed |= heap_payload_size(payload) - bytes < MINIMUM_BLOCK;
+  if (bytes <= old && old - bytes < MINIMUM_BLOCK)
+    return true;
 #endif
-  if (is_fixed)
-    return bytes <= heap_payload_size(payload);
   IF_CACHES(heap_lock();)
   bool resized = resize_block(block, bytes, surplus);
   IF_CACHES(heap_unlock();)

@@ -29,8 +29,9 @@ SOMETIMES_UNUSED static void *heap_allocate(size_t bytes);
  * afterwards, it is a block that is left over, and the caller's to release. */
 SOMETIMES_UNUSED static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus);
 
-/* Changes the size of the payload where it stands, and says whether it could. If not, the block is
- * as it was. The payload keeps its contents up to the smaller of the two sizes. *surplus is as above. */
+/* Changes the size of the payload where it stands, and says whether it could: it always can where the payload
+ * does not grow. If not, the block is as it was. The payload keeps its contents up to the smaller of the two sizes.
+ * *surplus is as above. */
 SOMETIMES_UNUSED static bool heap_resize(void *payload, size_t bytes, void **surplus);
 
 /* Gives the block back. */

@@ -17,6 +17,7 @@
  */
 #define _GNU_SOURCE
 #include WASMALLOC_ALLOCATOR
+#include "copy.h"
 #include "inspect.h"
 
 #include <errno.h>
@@ -105,18 +106,17 @@ void *FUNCTION(realloc)(void *payload, size_t bytes) {
     return FUNCTION(malloc)(bytes);
   void *surplus = NULL;
   lock_around();
+  size_t old = heap_payload_size(payload);
   bool resized = heap_resize(payload, bytes, &surplus);
-  /* Another thread may free the block before at any time, which changes a flag in the head. */
-  size_t old = resized ? 0 : heap_payload_size(payload);
   unlock_around();
   if (surplus)
     FUNCTION(free)(surplus);
   if (resized)
     return payload;
-  /* The copying needs no lock: both blocks are the caller's. */
+  /* It grows. The copying needs no lock: both blocks are the caller's. */
   void *moved = FUNCTION(malloc)(bytes);
   if (moved) {
-    memcpy(moved, payload, old < bytes ? old : bytes);
+    copy_payload(moved, payload, old);
     FUNCTION(free)(payload);
   }
   return moved;

@@ -17,6 +17,13 @@
 /* For what malloc or free consist of. */
 #define ALWAYS_INLINED __attribute__((always_inline)) inline
 
+/* For a loop that is not worth the code. */
+#ifdef __clang__
+#define NOT_UNROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define NOT_UNROLLED
+#endif
+
 /* wasm-opt inlines a function that has only one caller, whatever its size. malloc and free must stay
  * short, above all for V8's baseline compiler, which does not optimize; that the address of a slow part
  * is taken keeps it apart. */

@@ -6,6 +6,7 @@
  * docs/architecture.md).
  */
 #include WASMALLOC_ALLOCATOR
+#include "copy.h"
 #include "inspect.h"
 
 #ifdef __wasm__
@@ -51,6 +52,7 @@ void *word_realloc(void *address, size_t words) {
     return NULL;
   size_t bytes = words * WORD_SIZE;
   void *surplus = NULL;
+  size_t old = heap_payload_size(address);
   bool resized = heap_resize(address, bytes, &surplus);
   if (surplus)
     word_dealloc(surplus);
@@ -58,8 +60,7 @@ void *word_realloc(void *address, size_t words) {
     return address;
   void *moved = word_alloc(words);
   if (moved) {
-    size_t old = heap_payload_size(address);
-    __builtin_memcpy(moved, address, old < bytes ? old : bytes);
+    copy_payload(moved, address, old); /* it grows */
     word_dealloc(address);
   }
   return moved;

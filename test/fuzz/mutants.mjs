@@ -39,11 +39,11 @@ export const MUTANTS = [
       'return payload ? payload : fail(ENOMEM);\n}\nPUBLISH(malloc)',
       'return payload;\n}\nPUBLISH(malloc)',
     ],
-    ['realloc copies too little', 'old < bytes ? old : bytes', '(old < bytes ? old : bytes) / 2'],
+    ['realloc copies too little', 'payload, old);', 'payload, old / 2);'],
     [
       'realloc frees the old block although it has no new one',
-      'if (moved) {\n    memcpy(moved',
-      'if (!moved)\n    FUNCTION(free)(payload);\n  if (moved) {\n    memcpy(moved',
+      'if (moved) {\n    copy_payload(moved',
+      'if (!moved)\n    FUNCTION(free)(payload);\n  if (moved) {\n    copy_payload(moved',
       ['minimal'],
     ],
     [
@@ -408,11 +408,7 @@ export const MUTANTS = [
       '    class->quick = deferred->next;\n#if',
       '    class->quick = deferred->next ? deferred->next->next : NULL;\n#if',
     ],
-    [
-      'an object grows by a word',
-      'return bytes <= heap_payload_size(payload);',
-      'return bytes <= heap_payload_size(payload) + WORD;',
-    ],
+    ['an object grows by a word', 'return bytes <= old;', 'return bytes <= old + WORD;'],
     [
       'the whole request is not checked',
       'bytes > MAXIMUM_REQUEST ? NULL : allocate_locked',
