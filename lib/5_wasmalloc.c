@@ -99,7 +99,9 @@
  *     rely on the size, which stays (or grows, for the last object of a run), and free on the mark: only the owner
  *     dissolves its runs. If it does while another thread frees the object, a block comes into the
  *     mailbox. On a list either will do. Whatever else they know they ask again under the lock. So these accesses need
- *     no order (read_head(), change_head() in plain.h).
+ *     no order (read_head(), set_head() in plain.h).
+ *   - realloc also looks whether the block behind is used. Where a used block ends there is always a head, and what it
+ *     said a moment ago decides only where the payload will be.
  *
  * Whoever knows that it has no cache, before a thread has been set up, while it ends, or in a Wasm Worker beside
  * threads, takes the lock for every call. In a program that has Wasm Workers alone all do, and share one cache.
@@ -602,7 +604,7 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 #endif
 
   /* Before a free block there is no other, and P is set. */
-  block->head = cut_free(block, RUN_HEADER + objects * size) | SPECIAL | PREVIOUS_USED;
+  set_head(block, cut_free(block, RUN_HEADER + objects * size) | SPECIAL | PREVIOUS_USED);
   struct run *run = block_payload(block);
   size_t distance = RUN_HEADER - WORD;
   for (uint32_t number = 0; number < objects; ++number, distance += size)
@@ -850,7 +852,7 @@ static struct cache *make_cache(struct cache *last) {
     return NULL;
   /* Like a run it is internal, but its first words are 0 (is_run()). */
   struct block *block = payload_block(payload);
-  block->head ^= USED | SPECIAL;
+  set_head(block, block->head ^ (USED | SPECIAL));
   __builtin_memset(payload, 0, block_size(block) - WORD);
   last->next = (struct cache *)(payload + (-(uintptr_t)payload & (CACHE_LINE - 1)));
   return last->next;
@@ -1144,8 +1146,12 @@ static bool heap_resize(void *payload, size_t bytes, void **surplus) {
     return bytes <= old;
 #if CACHES
   /* A block keeps a size that malloc could give it. Then nobody needs the lock to see that it may stay as it is. */
-  if (bytes <= LARGEST_IN_CLASS)
+  if (bytes <= LARGEST_IN_CLASS) {
     bytes = size_for(bytes) - WORD;
+    /* To move within the cache is cheaper than to take the lock only to find out that there is no room. */
+    if (bytes > old && read_head(block_at(block, old + WORD)) & (USED | SPECIAL))
+      return false;
+  }
   if (bytes <= old && old - bytes < MINIMUM_BLOCK)
     return true;
 #endif

@@ -16,11 +16,10 @@ struct block {
 };
 
 /*
- * The head of a used block is read without the lock by a thread that frees it, when another thread may just be
- * changing the flag P in it, or its kind: what the reader wants of it stays as it is. Only the one must be told
- * that the other may happen. On the development machine that is an atomic access without order. In
- * WebAssembly a word is never torn and such a race has a meaning, so a plain access will do; atomic ones have
- * an order there, and cost.
+ * The head of a block is read without the lock by a thread that frees it or resizes the block before it, when another
+ * thread may just be changing it: 5_wasmalloc.c says why that does no harm. Only the one must be told that the other
+ * may happen. On the development machine that is an atomic access without order. In WebAssembly a word is never torn
+ * and such a race has a meaning, so a plain access will do; atomic ones have an order there, and cost.
  */
 static inline size_t read_head(const struct block *block) {
 #ifdef WASMALLOC_THREADS
@@ -32,7 +31,8 @@ static inline size_t read_head(const struct block *block) {
 #endif
 }
 
-static inline void change_head(struct block *block, size_t head) {
+/* A new head; in the hardened build it would make a difference whether a block gets one or the one it has changes. */
+static inline void set_head(struct block *block, size_t head) {
 #ifdef WASMALLOC_THREADS
   __atomic_store_n(&block->head, head, __ATOMIC_RELAXED);
 #else
@@ -40,13 +40,13 @@ static inline void change_head(struct block *block, size_t head) {
 #endif
 }
 
-/* The head of a block that only this thread looks at, and a new head. */
-static inline size_t get_head(const struct block *block) {
-  return block->head;
+static inline void change_head(struct block *block, size_t head) {
+  set_head(block, head);
 }
 
-static inline void set_head(struct block *block, size_t head) {
-  block->head = head;
+/* The head of a block that no other thread can change now. */
+static inline size_t get_head(const struct block *block) {
+  return block->head;
 }
 
 /* A link from one free block to another, or NULL. */

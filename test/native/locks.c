@@ -20,19 +20,25 @@ static uint32_t random_below(uint32_t limit) {
   return (uint32_t)((uint64_t)state * limit >> 32);
 }
 
+/* What becomes of a block: another in its place, another size, or half as much again until it is replaced. */
+enum change { REPLACED_BY_ANOTHER, RESIZED, GROWN };
+
 /* A thread has blocks of a range, and no others. */
 struct range {
   const char *name;
   uint32_t least, most;  /* sizes in bytes */
   unsigned per_thousand; /* takings of the lock for 1000 blocks, at most */
-  bool resizes;
+  enum change change;
 };
 
 /* Words have 8 bytes here, and small blocks up to 1 KB. */
 static const struct range ranges[] = {
-    {"small", 1, 1000, 20, false},         {"around 3 KB", 2000, 4000, 150, false},
-    {"medium", 1200, 32000, 250, false},   {"small and medium", 1, 4000, 10, false},
-    {"small, resized", 1, 1000, 20, true},
+    {"small", 1, 1000, 20, REPLACED_BY_ANOTHER},
+    {"around 3 KB", 2000, 4000, 150, REPLACED_BY_ANOTHER},
+    {"medium", 1200, 32000, 250, REPLACED_BY_ANOTHER},
+    {"small and medium", 1, 4000, 10, REPLACED_BY_ANOTHER},
+    {"small, resized", 1, 1000, 20, RESIZED},
+    {"medium, grown", 1200, 16000, 400, GROWN},
 };
 
 static void *replace_blocks(void *argument) {
@@ -43,8 +49,11 @@ static void *replace_blocks(void *argument) {
       counted = takings;
     void **block = &blocks[random_below(BLOCKS)];
     size_t size = range->least + random_below(range->most - range->least + 1);
-    if (range->resizes) {
+    size_t grown = wasmalloc_malloc_usable_size(*block) / 2 * 3;
+    if (range->change == RESIZED) {
       *block = wasmalloc_realloc(*block, size);
+    } else if (range->change == GROWN && grown && grown <= range->most) {
+      *block = wasmalloc_realloc(*block, grown);
     } else {
       wasmalloc_free(*block);
       *block = wasmalloc_malloc(size);
