@@ -699,12 +699,12 @@ NOT_INLINED static void give_back(struct cache *owner, struct deferred *object, 
   mailbox_put(&owner->returned[object_index(head)], object);
 }
 
-/* Whether there is something on a quick list. One that is empty is replaced by what others have given back, without
- * room for more than is taken from it; if there is nothing, it has all its room. */
+/* Whether there is something on a quick list. One that is empty is replaced by what others have given back, and has all
+ * its room beside that. */
 NOT_INLINED static bool has_deferred(struct cache *cache, struct size_class *class) {
   if (!class->quick) {
     class->quick = mailbox_take(&cache->returned[class - cache->classes]);
-    class->room = class->quick ? 0 : class->most;
+    class->room = class->most;
   }
   return class->quick;
 }
@@ -931,17 +931,17 @@ static inline bool defer(struct size_class *class, struct deferred *payload) {
 }
 
 #if CACHES
-/* A block or an object of a class, from this thread's cache; or NULL. */
+/* A block or an object of a class, from this thread's cache; or NULL. What others have given back comes last: where
+ * many objects take turns, those of two threads seldom lie in one cache line. */
 NOT_INLINED static void *find_own(struct cache *cache, struct size_class *class) {
-  if (has_deferred(cache, class))
-    return take_deferred(class);
-  if (!class->free) {
-    struct run *run = RUNS ? find_run(class) : NULL;
-    if (!run)
-      return NULL;
-    use_run(class, run);
+  if (RUNS && !class->quick && !class->free) {
+    struct run *run = find_run(class);
+    if (run)
+      use_run(class, run);
   }
-  return take_object(class);
+  if (class->free)
+    return take_object(class);
+  return has_deferred(cache, class) ? take_deferred(class) : NULL;
 }
 #endif
 
