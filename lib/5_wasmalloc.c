@@ -103,7 +103,7 @@
  *   - realloc also looks whether the block behind is used. Where a used block ends there is always a head, and what it
  *     said a moment ago decides only where the payload will be.
  *
- * Whoever knows that it has no cache, before a thread has been set up, while it ends, or in a Wasm Worker beside
+ * Whoever has no cache, before a thread has been set up, while it ends, beside 1023 others, or in a Wasm Worker beside
  * threads, takes the lock for every call. In a program that has Wasm Workers alone all do, and share one cache.
  *
  * Cost: malloc and free take constant time. A call that would have to grow linear memory, which takes an
