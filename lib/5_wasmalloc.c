@@ -536,6 +536,18 @@ RARE static void dissolve(struct run *run) {
     release_block(row, (size_t)((char *)end - (char *)row));
 }
 
+static inline size_t run_size(uint32_t objects, size_t size) {
+  return RUN_HEADER + objects * size;
+}
+
+/* With threads there is a gap behind a run, so that the next block begins with a cache line, but for a word: what
+ * another thread writes to it is then no trouble for the last object. */
+#define MOST_GAP (CACHES ? CACHE_LINE - ALIGNMENT : 0)
+
+static inline size_t gap_behind(const struct block *run, size_t size) {
+  return CACHES ? (WORD - (uintptr_t)run - size) & MOST_GAP : 0;
+}
+
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
  * the blocks should rather be allocated one by one. Where the heap has to grow it grows for all of them: a program
  * that fills memory would else be left with runs of the fewest. */
@@ -543,8 +555,7 @@ static inline struct block *find_for_run(const struct ring *ring, size_t size, u
   (void)ring; /* without threads */
   uint32_t wanted = *objects;
   for (;;) {
-    size_t run_size = RUN_HEADER + *objects * size;
-    struct block *block = find_free(run_size);
+    struct block *block = find_free(run_size(*objects, size) + MOST_GAP);
     if (block)
       return block;
     if (*objects <= LEAST_OBJECTS)
@@ -558,7 +569,7 @@ static inline struct block *find_for_run(const struct ring *ring, size_t size, u
       return NULL;
   }
   *objects = wanted;
-  return grow_rest(RUN_HEADER + wanted * size, true) ? rest.block : NULL;
+  return grow_rest(run_size(wanted, size) + MOST_GAP, true) ? rest.block : NULL;
 }
 
 /* What stands above the number in the head of an object of a class that lies so far behind its run. */
@@ -604,7 +615,8 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
 #endif
 
   /* Before a free block there is no other, and P is set. */
-  set_head(block, cut_free(block, RUN_HEADER + objects * size) | SPECIAL | PREVIOUS_USED);
+  size_t length = run_size(objects, size);
+  set_head(block, cut_free(block, length + gap_behind(block, length)) | SPECIAL | PREVIOUS_USED);
   struct run *run = block_payload(block);
   size_t distance = RUN_HEADER - WORD;
   for (uint32_t number = 0; number < objects; ++number, distance += size)
@@ -853,7 +865,7 @@ static struct cache *make_cache(struct cache *last) {
   /* Like a run it is internal, but its first words are 0 (is_run()). */
   struct block *block = payload_block(payload);
   set_head(block, block->head ^ (USED | SPECIAL));
-  __builtin_memset(payload, 0, block_size(block) - WORD);
+  __builtin_memset(payload, 0, size - WORD);
   last->next = (struct cache *)(payload + (-(uintptr_t)payload & (CACHE_LINE - 1)));
   return last->next;
 }
@@ -941,7 +953,8 @@ NOT_INLINED static void *find_own(struct cache *cache, struct size_class *class)
   }
   if (class->free)
     return take_object(class);
-  return has_deferred(cache, class) ? take_deferred(class) : NULL;
+  has_deferred(cache, class);
+  return take_deferred(class);
 }
 #endif
 
@@ -1145,15 +1158,18 @@ static bool heap_resize(void *payload, size_t bytes, void **surplus) {
   if (is_object(block))
     return bytes <= old;
 #if CACHES
-  /* A block keeps a size that malloc could give it. Then nobody needs the lock to see that it may stay as it is. */
-  if (bytes <= LARGEST_IN_CLASS) {
-    bytes = size_for(bytes) - WORD;
+  /* A block keeps a size that malloc could give it. Then nobody needs the lock to see that it may stay as it is. One of
+   * another size, from when memory was short, may be smaller than that, but not than what is asked for. */
+  size_t sufficient = bytes <= LARGEST_IN_CLASS ? size_for(bytes) - WORD : bytes;
+  if (bytes <= old) {
+    if ((ptrdiff_t)(old - sufficient) < (ptrdiff_t)MINIMUM_BLOCK)
+      return true;
+  } else if (bytes <= LARGEST_IN_CLASS &&
+             read_head(block_at(block, old + WORD)) & (USED | SPECIAL)) {
     /* To move within the cache is cheaper than to take the lock only to find out that there is no room. */
-    if (bytes > old && read_head(block_at(block, old + WORD)) & (USED | SPECIAL))
-      return false;
+    return false;
   }
-  if (bytes <= old && old - bytes < MINIMUM_BLOCK)
-    return true;
+  bytes = sufficient;
 #endif
   IF_CACHES(heap_lock();)
   bool resized = resize_block(block, bytes, surplus);

@@ -268,6 +268,21 @@ TEST(realloc_back_and_forth, "realloc keeps the contents over growing, shrinking
   }
 }
 
+TEST(realloc_stays, "a block that need not grow stays where it is, whatever its size") {
+  for (size_t size = 100; size <= 20000; size += 300) {
+    /* Sizes that are multiples of the alignment, which malloc need not have. */
+    unsigned char *block = memalign(64, size);
+    void *behind = malloc(size);
+    CHECK(block && behind, "two blocks of %zu bytes", size);
+    size_t usable = malloc_usable_size(block);
+    for (size_t less = 0; less <= 32; less += 8)
+      CHECK(realloc(block, usable - less) == block, "realloc from %zu to %zu bytes", usable,
+            usable - less);
+    free(behind);
+    free(block);
+  }
+}
+
 TEST(realloc_step_by_step, "a buffer that grows byte by byte and by doubling keeps its contents") {
   unsigned char *buffer = NULL;
   size_t most = test_options.never_frees ? 3000 : 20000;
