@@ -545,7 +545,12 @@ static inline size_t run_size(uint32_t objects, size_t size) {
 #define MOST_GAP (CACHES ? CACHE_LINE - ALIGNMENT : 0)
 
 static inline size_t gap_behind(const struct block *run, size_t size) {
-  return CACHES ? (WORD - (uintptr_t)run - size) & MOST_GAP : 0;
+#if CACHES
+  return (WORD - (uintptr_t)run - size) & MOST_GAP;
+#else
+  (void)run, (void)size;
+  return 0;
+#endif
 }
 
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
@@ -1090,7 +1095,6 @@ static inline void heap_release(void *payload) {
   size_t head = read_head(block);
   size_t size;
   if (RUNS && head & SPECIAL) {
-    size = head & OBJECT_SIZE;
     if (is_own(cache, head)) {
       if (!defer(&cache->classes[object_index(head)], payload))
         free_object(object_run(block), object_number(block), !CACHES);
@@ -1102,6 +1106,7 @@ static inline void heap_release(void *payload) {
       return;
     }
 #endif
+    size = head & OBJECT_SIZE;
   } else {
     size = head & ~(size_t)FLAGS;
     if (size < MEDIUM && (head & PREVIOUS_USED || IS_MEDIUM(size)) && EXISTS(cache) &&
