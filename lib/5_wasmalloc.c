@@ -1276,7 +1276,7 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
 static const void *list_check(const struct deferred *list, uint32_t index, size_t most) {
   size_t least = class_size(index);
   /* The last object of a run that was dissolved may be larger than its class says. */
-  size_t surplus_end = class_size(index + 1) - least + ALIGNMENT;
+  size_t surplus_end = class_size(index + 1) - least + MOST_GAP + ALIGNMENT;
   size_t deferred_blocks = 0;
   for (const struct deferred *deferred = list; deferred; deferred = deferred->next) {
     const struct block *block = payload_block((void *)deferred);
