@@ -181,6 +181,8 @@ class FunctionInstrumenter {
       case 'break_statement':
       case 'continue_statement':
         return this.insert(node.startIndex, `${this.#step(node)} `);
+      case 'enum_specifier':
+        return; // constants: nothing happens
       default:
         throw new Error(`${node.type} in ${this.name}: scripts/instrument.mjs does not know it`);
     }
