@@ -1016,21 +1016,17 @@ static inline void *allocate_locked(size_t size, size_t least) {
   return payload ? payload : allocate_elsewhere(least);
 }
 
-#if CACHES
-NOT_INLINED static void *allocate_slowly(size_t bytes) {
+SHARED static void *allocate_slowly(size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
   size_t size = size_for(bytes);
-  heap_lock();
+  IF_CACHES(heap_lock();)
   void *payload = allocate_locked(size, block_size_for(bytes, MINIMUM_BLOCK));
-  heap_unlock();
+  IF_CACHES(heap_unlock();)
   return payload;
 }
+#if CACHES
 KEEP_APART(allocate_slowly);
-#else
-static inline void *allocate_slowly(size_t bytes) {
-  return bytes > MAXIMUM_REQUEST ? NULL : allocate_locked(size_for(bytes), size_for(bytes));
-}
 #endif
 
 #if CACHES

@@ -411,8 +411,8 @@ export const MUTANTS = [
     ['an object grows by a word', 'return bytes <= old;', 'return bytes <= old + WORD;'],
     [
       'the whole request is not checked',
-      'bytes > MAXIMUM_REQUEST ? NULL : allocate_locked',
-      'allocate_locked',
+      '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size',
+      '  size_t size',
     ],
     [
       'a run in use is not told of frees',
