@@ -74,21 +74,29 @@
  * in Action", 2019, have a list for each page). Nobody waits for anybody but at the lock, and nobody
  * who has the lock waits.
  *
- * Larger blocks, of up to 18 KB, come in no runs, but are deferred too. Where a cache has none of the size, it takes some
- * from the heap at a time, and half of a list goes back when it has no room for another: so two threads that allocate in
- * all sizes seldom meet at the lock.
+ * Larger blocks, of up to 18 KB, come in no runs, and are nobody's, but are deferred too. A list that has no room for
+ * another goes to the *depot* as a whole, by one atomic exchange for the list that was there, and that is released. Where
+ * a cache has no block of the size it takes the list from the depot, and if there is none some blocks from the heap: so
+ * blocks that one thread allocates and another frees come back without the lock. (Lists that go from thread to thread
+ * as a whole: Bonwick and Adams, "Magazines and Vmem", 2001.)
+ *
+ * A run that is wholly free stays with its cache, however many there are: a thread that frees all its objects mostly
+ * wants as many again. But it is kept where others can find it.
  *
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
- * may empty it. What another thread that goes on has put aside is out of reach, and there is a bound to it: so
- * many whole runs, the lists' room, runs that are partly free, and what others have given back to it, which
- * was in use before. So caches put less aside where linear memory may soon have to grow.
+ * may empty it. Of another thread that goes on it may take the whole runs. The rest of what that has put aside is out of
+ * reach, and there is a bound to it: the lists' room, runs that are partly free, and what others have given back to it,
+ * which was in use before. So caches put less aside where linear memory may soon have to grow.
  *
  * Who may touch what, with threads:
  *
  *   - what is in a cache but for the mailboxes, and of a run its word and its links: the thread that has the
  *     cache, with or without the lock; if none has it, whoever has the lock. A cache changes hands under the lock.
- *   - a mailbox: everyone may put something into it. To take what is in it is for whom the cache is for. How the
- *     two are ordered is said in mailbox.h.
+ *   - a mailbox: everyone may put something into it. To take what is in it is for whom the cache is for. The depot is
+ *     the mailboxes of first_cache that it has no use for itself: all may take from it. How both are ordered is said in
+ *     mailbox.h.
+ *   - a ring's whole runs: only whoever may use the cache puts some in. He takes one of them, and whoever has the lock
+ *     takes all.
  *   - everything else: whoever has the lock. Taking it is an acquire, leaving it a release: what was
  *     written under it, or by the thread that left a cache, is there for the next.
  *   - a run's size, objects and cache are written under the lock before any object of it is handed out, and so are a
@@ -186,7 +194,7 @@
 
 /* Blocks of the first RUN_CLASSES classes come in runs, after POPULAR that were allocated one by one. With threads
  * those of up to AT_ONCE bytes do from the first on, and so the several that lie in a cache line are all one thread's;
- * larger ones after MANY that were allocated and not freed, so that few of a size do not take the memory of many. A
+ * larger ones after MANY that were allocated one by one, so that few of a size do not take the memory of many. A
  * frugal cache makes none: what is free in a run serves one size of one thread. */
 #define RUN_CLASSES (CACHES ? 34 : 33)
 #define POPULAR 32
@@ -199,9 +207,8 @@
 #define MOST_BYTES 2048
 #define LEAST_OBJECTS 8
 
-/* So many runs may be wholly free: to dissolve them takes no longer than to grow linear memory. With threads fewer:
- * they are of no use to others. */
-#define MOST_WHOLE (CACHES ? 128 : 256)
+/* Without threads so many runs may be wholly free: to dissolve them takes no longer than to grow linear memory. */
+#define MOST_WHOLE 256
 
 /* A thread knows where so many other caches are, without a search. */
 #define KNOWN 8
@@ -297,10 +304,11 @@ struct size_class {
 /* The other runs of a size, and how the next one is made. */
 struct ring {
   _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
-  uint32_t waiting; /* so many blocks were allocated one by one since a run was last tried; with
-                      threads, and not freed */
+  /* So many blocks were allocated one by one; without threads, since a run was last tried. */
+  uint32_t waiting;
 #if CACHES
-  bool made; /* whether a run was, since one was last dissolved to have more memory */
+  bool made;     /* whether a run was, since one was last dissolved to have more memory */
+  mailbox whole; /* runs that are wholly free, and in no ring */
 #endif
 };
 
@@ -312,16 +320,15 @@ struct cache {
   _Alignas(CACHE_ALIGNMENT) struct size_class classes[CLASSES];
   /* Those of medium blocks stay empty. */
   struct ring rings[CACHES ? CLASSES : RUN_CLASSES];
+#if !CACHES
   uint32_t whole_runs; /* so many runs are in rings and wholly free */
-#if CACHES
-  size_t mark;        /* in the heads of its objects; not 0. They go up along the list: */
-  struct cache *next; /* of all that were ever made */
-  bool taken;         /* by a thread */
-  struct {
-    size_t mark;
-    struct cache *cache;
-  } known[KNOWN];                                 /* other caches, by their marks */
-  _Alignas(CACHE_LINE) mailbox returned[CLASSES]; /* objects that others have freed, by class */
+#else
+  size_t mark;                /* in the heads of its objects; not 0. They go up along the list: */
+  struct cache *next;         /* of all that were ever made */
+  bool taken;                 /* by a thread */
+  struct cache *known[KNOWN]; /* other caches, by their marks */
+  /* Objects that others have freed, by class; first_cache's of medium blocks are the depot. */
+  _Alignas(CACHE_LINE) mailbox returned[CLASSES];
 #endif
 };
 
@@ -457,6 +464,12 @@ static inline struct run *object_run(const struct block *object) {
   return (struct run *)((char *)object - distance);
 }
 
+/* The class of a run: the heads of its objects know it. */
+static inline struct size_class *run_class(const struct run *run) {
+  const struct block *object = (const struct block *)((const char *)run + RUN_HEADER - WORD);
+  return &run_cache(run)->classes[object_index(object->head)];
+}
+
 static inline struct run *run_in_use(const struct size_class *class) {
   return class->objects ? (struct run *)(class->objects - RUN_HEADER) : NULL;
 }
@@ -468,6 +481,36 @@ static inline uint32_t free_objects(const struct run *run) {
 static inline bool is_whole(const struct run *run) {
   return run->word < COUNT(1);
 }
+
+/* With threads whole runs are in no ring, and nobody counts them. */
+static inline void count_whole(const struct run *run, uint32_t change) {
+#if CACHES
+  (void)run, (void)change;
+#else
+  if (is_whole(run))
+    first_cache.whole_runs += change;
+#endif
+}
+
+#if CACHES
+/* Whole runs are linked by `next`. */
+static inline struct deferred *run_link(struct run *run) {
+  return (struct deferred *)&run->next;
+}
+
+static inline struct run *linked_run(struct deferred *link) {
+  return (struct run *)((char *)link - offsetof(struct run, next));
+}
+
+/* A whole run of a cache that is this thread's to use, or NULL. */
+static inline struct run *take_whole(struct ring *ring) {
+  struct deferred *whole = mailbox_take(&ring->whole);
+  if (!whole)
+    return NULL;
+  mailbox_put_back(&ring->whole, whole->next);
+  return linked_run(whole);
+}
+#endif
 
 /* ---- rings ---- */
 
@@ -490,8 +533,7 @@ NOT_INLINED static void unlink_run(struct ring *ring, struct run *run) {
   next->previous = previous;
   if (ring->runs == run)
     ring->runs = next == run ? NULL : next;
-  if (is_whole(run))
-    --run_cache(run)->whole_runs;
+  count_whole(run, (uint32_t)-1);
 }
 
 /* Puts the run in use, if there is one, into the ring. */
@@ -505,8 +547,7 @@ static void retire_run(struct size_class *class, struct ring *ring) {
   run->word = COUNT(1);
   if (free) {
     run->word = free | COUNT(run->objects - (uint32_t)__builtin_popcount(free));
-    if (is_whole(run))
-      ++run_cache(run)->whole_runs;
+    count_whole(run, 1);
     link_run(ring, run);
   }
 }
@@ -657,6 +698,10 @@ static inline struct run *find_run(struct size_class *class) {
     run = ring->runs;
     if (run)
       unlink_run(ring, run);
+#if CACHES
+    else
+      run = take_whole(ring);
+#endif
   }
   return run;
 }
@@ -671,59 +716,64 @@ static inline void use_run(struct size_class *class, struct run *run) {
 
 /* Looks after a run whose count has reached 0. The ring's first are the ones that have free objects since
  * the shortest time: most of theirs are used, and are likely to stay together. */
-NOT_INLINED static void attend(struct run *run IF_CACHES(, bool locked)) {
-  struct cache *cache = run_cache(run);
-  struct ring *ring = ring_of(class_of(cache, run->size));
+NOT_INLINED static void attend(struct run *run) {
+  struct ring *ring = ring_of(run_class(run));
   uint32_t free = free_objects(run);
   if ((free & (free - 1)) == 0) { /* a single one */
     run->word |= COUNT(run->objects - 1);
     link_run(ring, run);
     ring->runs = run;
-  } else if (++cache->whole_runs > MOST_WHOLE) {
+  } else {
+#if CACHES
     unlink_run(ring, run);
-    IF_CACHES(if (!locked) heap_lock();)
-    dissolve(run);
-    IF_CACHES(if (!locked) heap_unlock();)
+    mailbox_put(&ring->whole, run_link(run));
+#else
+    if (++first_cache.whole_runs > MOST_WHOLE) {
+      unlink_run(ring, run);
+      dissolve(run);
+    }
+#endif
   }
 }
 KEEP_APART(attend);
 
-/* Frees an object of a run that is this thread's to use, which may have the lock. */
-static inline void free_object(struct run *run, uint32_t number, bool locked) {
-  (void)locked;
+/* Frees an object of a run that is this thread's to use. */
+static inline void free_object(struct run *run, uint32_t number) {
   uint64_t word = (run->word | (uint32_t)1 << number) - COUNT(1);
   run->word = word;
   if (word < COUNT(1))
-    attend(run IF_CACHES(, locked));
+    attend(run);
 }
 
 #if CACHES
 /* The cache with a mark. Those before it in the list were there before this thread was given one of its objects. */
 static inline struct cache *find_owner(struct cache *cache, size_t mark) {
-  size_t i = mark % KNOWN;
-  if (cache->known[i].mark != mark) {
-    struct cache *owner = &first_cache;
+  struct cache **known = &cache->known[mark % KNOWN];
+  struct cache *owner = *known;
+  if (!owner || owner->mark != mark) {
+    owner = &first_cache;
     while (owner->mark != mark)
       owner = owner->next;
-    cache->known[i].mark = mark;
-    cache->known[i].cache = owner;
+    *known = owner;
   }
-  return cache->known[i].cache;
+  return owner;
 }
 
 /* Gives an object back to the cache of its run. Its head may have changed since it was read. */
-NOT_INLINED static void give_back(struct cache *owner, struct deferred *object, size_t head) {
+static inline void give_back(struct cache *owner, struct deferred *object, size_t head) {
   mailbox_put(&owner->returned[object_index(head)], object);
 }
 
-/* Whether there is something on a quick list. One that is empty is replaced by what others have given back, and has all
- * its room beside that. */
-NOT_INLINED static bool has_deferred(struct cache *cache, struct size_class *class) {
+/* Replaces a quick list that is empty by what others have given back, or by a list from the depot. It has all its room
+ * beside that. */
+NOT_INLINED static void take_back(struct cache *cache, struct size_class *class) {
   if (!class->quick) {
-    class->quick = mailbox_take(&cache->returned[class - cache->classes]);
+    size_t index = (size_t)(class - cache->classes);
+    if (index >= RUN_CLASSES)
+      cache = &first_cache;
+    class->quick = mailbox_take(&cache->returned[index]);
     class->room = class->most;
   }
-  return class->quick;
 }
 #endif
 
@@ -738,7 +788,7 @@ SLOW static void release(struct block *block) {
       return;
     }
 #endif
-    free_object(run, object_number(block), true);
+    free_object(run, object_number(block));
   } else {
     release_block(block, block_size(block));
   }
@@ -797,8 +847,12 @@ static inline size_t reclaim_from(struct cache *cache, uint32_t index, size_t co
   struct size_class *class = &cache->classes[index];
   size_t released = 0;
 #if CACHES
-  while (released < count && has_deferred(cache, class))
-    released += release_quick(class, count - released);
+  size_t last;
+  do {
+    take_back(cache, class);
+    last = release_quick(class, count - released);
+    released += last;
+  } while (last && released < count);
 #else
   released = release_quick(class, count);
 #endif
@@ -809,6 +863,26 @@ static inline size_t reclaim_from(struct cache *cache, uint32_t index, size_t co
   return released;
 }
 
+#if CACHES
+/* Whole runs that were taken to be dissolved. A call dissolves a few of them. */
+static struct deferred *condemned;
+
+/* Dissolves whole runs of a ring, until with what has been released already that is worth `count` blocks. Those of another
+ * thread only if linear memory may have to grow, or all are to be. Says how many blocks have been released then. */
+static inline size_t dissolve_whole(const struct cache *cache, struct ring *ring, size_t released,
+                                    size_t count, bool all) {
+  if (!condemned && (all || cache == own || is_frugal()))
+    condemned = mailbox_take(&ring->whole);
+  while (condemned && released < count) {
+    struct run *run = linked_run(condemned);
+    condemned = condemned->next;
+    dissolve(run);
+    released += RELEASED;
+  }
+  return released;
+}
+#endif
+
 /* Releases some deferred blocks or dissolves a run of which at least a half is free, or releases all blocks and
  * dissolves all runs of which anything is free. Goes on in the class where it ended the last time. */
 RARE static bool free_list_reclaim(bool all) {
@@ -817,9 +891,11 @@ RARE static bool free_list_reclaim(bool all) {
   uint32_t index = candidate;
   do {
 #if CACHES
-    for (struct cache *cache = &first_cache; cache && released < count; cache = cache->next)
+    for (struct cache *cache = &first_cache; cache && released < count; cache = cache->next) {
       if (may_use(cache))
         released += reclaim_from(cache, index, count - released, all);
+      released = dissolve_whole(cache, &cache->rings[index], released, count, all);
+    }
 #else
     released += reclaim_from(&first_cache, index, count - released, all);
 #endif
@@ -958,7 +1034,7 @@ NOT_INLINED static void *find_own(struct cache *cache, struct size_class *class)
   }
   if (class->free)
     return take_object(class);
-  has_deferred(cache, class);
+  take_back(cache, class);
   return take_deferred(class);
 }
 #endif
@@ -1031,7 +1107,7 @@ KEEP_APART(allocate_slowly);
 
 #if CACHES
 /* malloc, where neither the quick list nor the run in use has a block. */
-NOT_INLINED static void *refill(struct cache *cache, struct size_class *class, size_t bytes) {
+static inline void *refill(struct cache *cache, struct size_class *class, size_t bytes) {
   void *payload = find_own(cache, class);
   return payload ? payload : allocate_slowly(bytes);
 }
@@ -1055,21 +1131,30 @@ static inline void *heap_allocate(size_t bytes) {
 }
 
 #if CACHES
-/* free, where there is no room for a block of `size` bytes. A half of the quick list goes with it, so that the
- * lock need not be taken for every block. */
-NOT_INLINED static void release_slowly(struct block *block, size_t size) {
-  heap_lock();
-  release(block);
-  struct cache *cache;
-  if (size < MEDIUM && (cache = find_cache())) {
-    struct size_class *class = class_of(cache, size);
-    if (!class->quick)
-      renew_room(class, size);
-    else if (!class->room)
-      release_quick(class, (class->most + 1U) / 2);
-    struct ring *ring = ring_of(class);
-    ring->waiting -= ring->waiting != 0;
+/* What whoever has the lock is to release. */
+static struct deferred *surplus_list;
+
+/* free, where a block has no class, which is NULL then, or its list has no room. A list of medium blocks goes to the
+ * depot, with the block, and what was there is released in its place. */
+NOT_INLINED static void release_slowly(struct size_class *class, struct deferred *payload) {
+  size_t size = read_head(payload_block(payload)) & ~(size_t)FLAGS;
+  struct deferred *list = payload;
+  payload->next = NULL;
+  if (class && IS_MEDIUM(size) && class->quick) {
+    payload->next = class->quick;
+    class->quick = NULL;
+    class->room = class->most;
+    list = mailbox_exchange(&first_cache.returned[class - own->classes], payload);
+    if (!list)
+      return;
   }
+  heap_lock();
+  surplus_list = list;
+  release_list(&surplus_list, SIZE_MAX);
+  if (!class)
+    find_cache();
+  else if (!class->quick)
+    renew_room(class, size);
   heap_unlock();
 }
 KEEP_APART(release_slowly);
@@ -1089,11 +1174,12 @@ static inline void heap_release(void *payload) {
   struct cache *cache = own_cache();
   struct block *block = payload_block(payload);
   size_t head = read_head(block);
-  size_t size;
+  size_t size = head & ~(size_t)FLAGS;
+  struct size_class *class = NULL;
   if (RUNS && head & SPECIAL) {
     if (is_own(cache, head)) {
       if (!defer(&cache->classes[object_index(head)], payload))
-        free_object(object_run(block), object_number(block), !CACHES);
+        free_object(object_run(block), object_number(block));
       return;
     }
 #if CACHES
@@ -1102,15 +1188,13 @@ static inline void heap_release(void *payload) {
       return;
     }
 #endif
-    size = head & OBJECT_SIZE;
-  } else {
-    size = head & ~(size_t)FLAGS;
-    if (size < MEDIUM && (head & PREVIOUS_USED || IS_MEDIUM(size)) && EXISTS(cache) &&
-        defer(class_of(cache, size), payload))
+  } else if (size < MEDIUM && (head & PREVIOUS_USED || IS_MEDIUM(size)) && EXISTS(cache)) {
+    class = class_of(cache, size);
+    if (defer(class, payload))
       return;
   }
 #if CACHES
-  release_slowly(block, size);
+  release_slowly(class, payload);
 #else
   release_block(block, size);
 #endif
@@ -1301,6 +1385,21 @@ static const void *ring_check(const struct ring *ring, size_t size, struct run_c
   return NULL;
 }
 
+#if CACHES
+/* Checks whole runs, and counts down those that were counted: NULL or what is broken. */
+static const void *whole_check(struct deferred *link, struct run_counts *counts) {
+  for (; link; link = link->next) {
+    struct run *run = linked_run(link);
+    /* Uncovered: like the rings. */
+    if (!payload_may_be_at((uintptr_t)run) || !is_whole(run))
+      return run;
+    counts->linked -= may_use(run->cache);
+    counts->whole -= may_use(run->cache);
+  }
+  return NULL;
+}
+#endif
+
 /* What belongs to other threads is not looked at. */
 static const void *heap_check(void) {
   const void *broken = tags_check();
@@ -1318,9 +1417,18 @@ static const void *heap_check(void) {
       broken = list_check(cache->classes[index].quick, index, CACHES ? SIZE_MAX : MOST_ROOM);
       if (!broken && index < RUN_CLASSES)
         broken = ring_check(&cache->rings[index], class_size(index), &counts);
+#if CACHES
+      if (!broken)
+        broken = whole_check(cache->rings[index].whole, &counts);
+#endif
     }
-    counts.whole -= cache->whole_runs;
   }
+#if CACHES
+  if (!broken)
+    broken = whole_check(condemned, &counts);
+#else
+  counts.whole -= first_cache.whole_runs;
+#endif
   /* Uncovered: only a fault of the allocator itself makes its variables wrong, and no heap has led to one. */
   bool counted = counts.linked == 0 && counts.whole == 0;
   return broken || counted ? broken : (const void *)-1;

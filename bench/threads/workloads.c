@@ -50,6 +50,17 @@ static unsigned own_fifo_pass(struct thread *self) {
 
 WORKLOAD(own_fifo, .pass = own_fifo_pass);
 
+/* Phases: 10,000 of 8 to 64 bytes are allocated, and then all are freed. */
+static unsigned own_phases_pass(struct thread *self) {
+  for (unsigned i = 0; i < OBJECTS; ++i)
+    self->objects[i] = make(self, random_between(self, 8, 64));
+  for (unsigned i = 0; i < OBJECTS; self->objects[i++] = NULL)
+    dispose(self->objects[i]);
+  return 2 * OBJECTS;
+}
+
+WORKLOAD(own_phases, .pass = own_phases_pass);
+
 /* 10,000 live objects of 16 to 256 bytes, replaced one by one. */
 static void own_churn_start(struct thread *self) {
   for (unsigned i = 0; i < OBJECTS; ++i)
@@ -133,13 +144,16 @@ WORKLOAD(own_growing, .pass = own_growing_pass);
 /* So many blocks are put in, or taken out, before the other side hears of it. */
 enum { BATCH = 50 };
 
-static uint32_t message_size(struct thread *self) {
-  return random_between(self, 16, 512);
+/* Messages have 16 bytes to SHORT, or to LONG. */
+enum { SHORT = 512, LONG = 4096 };
+
+static uint32_t message_size(struct thread *self, uint32_t most) {
+  return random_between(self, 16, most);
 }
 
-static unsigned put_batch(struct thread *self, struct queue *queue, unsigned count) {
+static unsigned put_batch(struct thread *self, struct queue *queue, unsigned count, uint32_t most) {
   for (unsigned i = 0; i < count; ++i)
-    put(queue, make(self, message_size(self)));
+    put(queue, make(self, message_size(self, most)));
   publish(&queue->in, &queue->out);
   return count;
 }
@@ -153,7 +167,7 @@ static unsigned take_batch(struct queue *queue, unsigned count) {
 
 /* Every other thread only allocates, and the one behind it only frees. A thread without a partner
  * does both in turn. */
-static unsigned producer_consumer_pass(struct thread *self) {
+static unsigned produce_or_consume(struct thread *self, uint32_t most) {
   struct queue *queue = &queues[self->index | 1];
   unsigned operations = 0;
   bool is_alone = (self->index | 1) >= threads;
@@ -164,7 +178,7 @@ static unsigned producer_consumer_pass(struct thread *self) {
           return operations;
         wait_for(&queue->in, &queue->out);
       }
-      operations += put_batch(self, queue, BATCH);
+      operations += put_batch(self, queue, BATCH, most);
     }
     if (is_alone || self->index % 2 == 1) {
       look(&queue->out, &queue->in);
@@ -179,7 +193,17 @@ static unsigned producer_consumer_pass(struct thread *self) {
   return operations;
 }
 
+static unsigned producer_consumer_pass(struct thread *self) {
+  return produce_or_consume(self, SHORT);
+}
+
 WORKLOAD(producer_consumer, .pass = producer_consumer_pass);
+
+static unsigned long_messages_pass(struct thread *self) {
+  return produce_or_consume(self, LONG);
+}
+
+WORKLOAD(long_messages, .pass = long_messages_pass);
 
 /* Each thread allocates for its right neighbour, and frees what its left neighbour allocated, in
  * batches. */
@@ -191,7 +215,7 @@ static unsigned ring_pass(struct thread *self) {
   while (freed < STEPS && !stop) {
     look(&next->in, &next->out);
     if (allocated < STEPS && queue_room(next) >= RING_BATCH)
-      allocated += put_batch(self, next, RING_BATCH);
+      allocated += put_batch(self, next, RING_BATCH, SHORT);
     look(&own->out, &own->in);
     if (queue_length(own) >= RING_BATCH)
       freed += take_batch(own, RING_BATCH);
@@ -219,9 +243,9 @@ static unsigned thread_churn_pass(struct thread *self) {
   enum { LEFT = 8, OWN = 300 };
   unsigned operations = 2 * OWN;
   for (unsigned i = LEFT; i < LEFT + OWN; ++i)
-    self->objects[i] = make(self, message_size(self));
+    self->objects[i] = make(self, message_size(self, SHORT));
   for (unsigned i = 0; i < LEFT; ++i)
-    operations += replace(self, &self->objects[i], message_size(self));
+    operations += replace(self, &self->objects[i], message_size(self, SHORT));
   for (unsigned i = LEFT; i < LEFT + OWN; self->objects[i++] = NULL)
     dispose(self->objects[i]);
   return operations;

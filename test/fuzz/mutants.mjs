@@ -368,11 +368,7 @@ export const MUTANTS = [
       'uint32_t free = class->free | free_objects(run);',
       'uint32_t free = free_objects(run);',
     ],
-    [
-      'a retired run is whole and not counted',
-      '    if (is_whole(run))\n      ++run_cache(run)->whole_runs;\n    link_run',
-      '    link_run',
-    ],
+    ['a retired run is whole and not counted', '    count_whole(run, 1);\n', ''],
     [
       'a ring keeps a run that has left it',
       '  previous->next = next;\n  next->previous = previous;\n  if (ring->runs',

@@ -1,6 +1,7 @@
 /*
  * How often 5_wasmalloc takes the lock in a program with threads. A thread replaces its blocks one by one, in
- * random order, or resizes them, and the takings are counted: exact, where a time would depend on the machine.
+ * random order, or resizes them, or allocates and frees them all in turn, and the takings are counted: exact, where a
+ * time would depend on the machine.
  *
  * Usage: locks. Prints a line for each range of sizes, and ends with 1 if there were too many.
  */
@@ -20,8 +21,9 @@ static uint32_t random_below(uint32_t limit) {
   return (uint32_t)((uint64_t)state * limit >> 32);
 }
 
-/* What becomes of a block: another in its place, another size, or half as much again until it is replaced. */
-enum change { REPLACED_BY_ANOTHER, RESIZED, GROWN };
+/* What becomes of a block: another in its place, another size, half as much again until it is replaced, or it is
+ * freed once all are there. */
+enum change { REPLACED_BY_ANOTHER, RESIZED, GROWN, FREED };
 
 /* A thread has blocks of a range, and no others. */
 struct range {
@@ -33,9 +35,11 @@ struct range {
 
 /* Words have 8 bytes here, and small blocks up to 1 KB. */
 static const struct range ranges[] = {
+    /* First, for while the heap is small lists have room for few. */
+    {"small, all freed", 500, 1000, 50, FREED},
     {"small", 1, 1000, 20, REPLACED_BY_ANOTHER},
-    {"around 3 KB", 2000, 4000, 150, REPLACED_BY_ANOTHER},
-    {"medium", 1200, 32000, 250, REPLACED_BY_ANOTHER},
+    {"around 3 KB", 2000, 4000, 30, REPLACED_BY_ANOTHER},
+    {"medium", 1200, 32000, 20, REPLACED_BY_ANOTHER},
     {"small and medium", 1, 4000, 10, REPLACED_BY_ANOTHER},
     {"small, resized", 1, 1000, 20, RESIZED},
     {"medium, grown", 1200, 16000, 400, GROWN},
@@ -47,10 +51,13 @@ static void *replace_blocks(void *argument) {
   for (uint32_t step = 0; step < 2 * REPLACED; ++step) {
     if (step == REPLACED)
       counted = takings;
-    void **block = &blocks[random_below(BLOCKS)];
+    void **block = &blocks[range->change == FREED ? step % BLOCKS : random_below(BLOCKS)];
     size_t size = range->least + random_below(range->most - range->least + 1);
     size_t grown = wasmalloc_malloc_usable_size(*block) / 2 * 3;
-    if (range->change == RESIZED) {
+    if (range->change == FREED && *block) {
+      wasmalloc_free(*block);
+      *block = NULL;
+    } else if (range->change == RESIZED) {
       *block = wasmalloc_realloc(*block, size);
     } else if (range->change == GROWN && grown && grown <= range->most) {
       *block = wasmalloc_realloc(*block, grown);

@@ -28,10 +28,13 @@ static struct deferred *any_object(void) {
   return number < OBJECTS ? &objects[number] : NULL;
 }
 
+/* Whether others only take. */
+static bool others_only_take;
+
 static void others_go_on(struct deferred **box) {
   if (turns < TURNS && nondet_bool()) {
     ++turns;
-    *box = any_object();
+    *box = others_only_take ? NULL : any_object();
   }
 }
 
@@ -45,6 +48,10 @@ static struct deferred *exchange(struct deferred **box, struct deferred *value) 
   replaced = *box;
   *box = value;
   return replaced;
+}
+
+static void store(struct deferred **box, struct deferred *value) {
+  exchange(box, value);
 }
 
 static bool exchange_if(struct deferred **box, struct deferred **expected, struct deferred *value) {
@@ -61,6 +68,7 @@ static bool exchange_if(struct deferred **box, struct deferred **expected, struc
 
 #define _Atomic(type) type
 #define atomic_load_explicit(box, order) load(box)
+#define atomic_store_explicit(box, value, order) store(box, value)
 #define atomic_exchange_explicit(box, value, order) exchange(box, value)
 #define atomic_compare_exchange_weak_explicit(box, expected, value, order, other)                  \
   exchange_if(box, expected, value)
@@ -82,5 +90,26 @@ void take_out_of_mailbox(void) {
   struct deferred *all = mailbox_take(&box);
   claim(all == replaced, "all is taken that was there");
   claim(!all || !box, "and nothing is left");
+  reached(turns > 0, "others go on meanwhile");
+}
+
+void exchange_with_mailbox(void) {
+  mailbox box = any_object();
+  struct deferred *own = &objects[OBJECTS];
+  struct deferred *all = mailbox_exchange(&box, own);
+  claim(all == replaced, "all is taken that was there");
+  claim(box == own, "and the chain is there");
+  reached(turns > 0, "others go on meanwhile");
+}
+
+void take_one_out_of_mailbox(void) {
+  others_only_take = true;
+  mailbox box = any_object();
+  struct deferred *all = mailbox_take(&box);
+  if (!all)
+    return;
+  mailbox_put_back(&box, all->next);
+  claim(!replaced, "nothing is lost, for nothing was there");
+  claim(box == all->next, "the rest is there again");
   reached(turns > 0, "others go on meanwhile");
 }

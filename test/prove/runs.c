@@ -221,7 +221,7 @@ void free_one_object(void) {
   claim(object_run(object) == run && object_number(object) == number &&
             (object->head & OBJECT_SIZE) == OBJECT_BYTES,
         "the head leads to the run, the number and the size");
-  free_object(run, number, true);
+  free_object(run, number);
   uint32_t free = run_free | (uint32_t)1 << number;
   check_run(dissolved ? 0 : free, class_free);
   bool whole = place != BEING_USED && free == ALL_OBJECTS;

@@ -478,7 +478,7 @@ export const THEOREMS = [
   },
   {
     name: 'mailbox: take',
-    says: 'the owner takes all that is in a mailbox at one moment',
+    says: 'all that is in a mailbox is taken at one moment',
     file: 'mailbox.c',
     entry: 'take_out_of_mailbox',
     unwind: 10,
@@ -487,6 +487,34 @@ export const THEOREMS = [
         'mailbox.h',
         '  return atomic_exchange_explicit(box, NULL, memory_order_acquire);',
         '  struct deferred *all = load(box);\n  exchange(box, NULL);\n  return all;',
+      ),
+    ],
+  },
+  {
+    name: 'mailbox: exchange',
+    says: 'a chain is put into a mailbox for all that is there at that moment',
+    file: 'mailbox.c',
+    entry: 'exchange_with_mailbox',
+    unwind: 10,
+    broken: [
+      fault(
+        'mailbox.h',
+        '  return atomic_exchange_explicit(box, chain, memory_order_acq_rel);',
+        '  struct deferred *all = load(box);\n  exchange(box, chain);\n  return all;',
+      ),
+    ],
+  },
+  {
+    name: 'mailbox: put back',
+    says: 'where one thread puts and all take, it can take one, and nothing is lost',
+    file: 'mailbox.c',
+    entry: 'take_one_out_of_mailbox',
+    unwind: 10,
+    broken: [
+      fault(
+        'mailbox.h',
+        '  return atomic_exchange_explicit(box, NULL, memory_order_acquire);',
+        '  return load(box);',
       ),
     ],
   },
