@@ -43,7 +43,7 @@
  *     That keeps linear memory about as small as with 4_bins. Only a small heap, which has few blocks of
  *     each size, grows while linear memory has room.
  *   - A run is made of memory that is free anyway, unless there is none for even one block.
- *   - Few runs are wholly free and wait for use. The others are dissolved.
+ *   - Few runs are wholly free and wait for use. The others are dissolved. (With threads all wait, see below.)
  *   - A small block behind a free one is not deferred: to merge the two is worth more.
  *
  * Compiled for size, as for a program that is linked with -Oz, it has quick lists but no runs.
@@ -81,7 +81,8 @@
  * as a whole: Bonwick and Adams, "Magazines and Vmem", 2001.)
  *
  * A run that is wholly free stays with its cache, however many there are: a thread that frees all its objects mostly
- * wants as many again. But it is kept where others can find it.
+ * wants as many again. But it is kept where others can find it: in no ring, but on the list of its class's whole runs,
+ * or of those that will be dissolved.
  *
  * When a thread ends, its cache waits for the next thread that begins; when memory is short whoever has the lock
  * may empty it. Of another thread that goes on it may take the whole runs. The rest of what that has put aside is out of
@@ -240,7 +241,7 @@
  */
 struct run {
   uint64_t word;
-  struct run *next, *previous; /* in the ring */
+  struct run *next, *previous; /* in the ring; a list of whole runs has only `next` */
 #if CACHES
   struct cache *cache;
 #endif
@@ -1131,7 +1132,7 @@ static inline void *heap_allocate(size_t bytes) {
 }
 
 #if CACHES
-/* What whoever has the lock is to release. */
+/* What whoever has the lock is to release. (A variable whose address is taken takes less code here than on the stack.) */
 static struct deferred *surplus_list;
 
 /* free, where a block has no class, which is NULL then, or its list has no room. A list of medium blocks goes to the
