@@ -22,20 +22,23 @@
 #include "allocator.h"
 #include "block.h"
 
-static void *heap_allocate(size_t bytes) {
-  if (bytes > MAXIMUM_REQUEST)
-    return NULL;
+/* heap_allocate() without a limit. */
+static inline void *allocate(size_t bytes) {
   size_t size = block_size_for(bytes, ALIGNMENT);
   struct block *block = heap_extend_exactly(size, size);
   return block ? block_payload(block) : NULL;
 }
 
+static void *heap_allocate(size_t bytes) {
+  return bytes > MAXIMUM_REQUEST ? NULL : allocate(bytes);
+}
+
 /* Allocates so much that there is an aligned address in it, and loses what lies before. */
 static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
   (void)surplus;
-  if (bytes > MAXIMUM_REQUEST || alignment > MAXIMUM_REQUEST - bytes)
+  if (exceeds_maximum(alignment, bytes))
     return NULL;
-  char *payload = heap_allocate(bytes + alignment);
+  char *payload = allocate(bytes + alignment);
   if (!payload)
     return NULL;
   struct block *block = payload_block(payload);
@@ -50,9 +53,9 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
 }
 
 /* No block can grow. */
-static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes, void **surplus) {
   (void)surplus;
-  return bytes <= heap_payload_size(payload);
+  return bytes <= heap_payload_size(payload) ? payload : NULL;
 }
 
 static void heap_release(void *payload) {

@@ -60,13 +60,26 @@ static inline bool touches(struct free_block *first, void *second) {
   return (void *)block_next(as_block(first)) == second;
 }
 
-/* The link behind which a block at `address` belongs: the last that is reached from a lower
- * address. */
-NOT_INLINED static struct free_block **find_link(const void *address) {
+/* The first link that leads to a block at `address` or behind it, or to one of `size` bytes or more; or the last
+ * link, which is NULL. Links lead up, or have been overwritten: so every walk ends. */
+NOT_INLINED static struct free_block **find(const void *address, size_t size) {
   struct free_block **link = &free_list;
-  while (*link && (const void *)*link < address)
-    link = &(*link)->next;
+  struct free_block *block;
+  while ((block = *link) && (const void *)block < address && block->head < size) {
+    link = &block->next;
+    trap_unless((uintptr_t)*link - 1 >= (uintptr_t)block);
+  }
   return link;
+}
+
+/* The link behind which a block at `address` belongs. */
+static inline struct free_block **find_link(const void *address) {
+  return find(address, SIZE_MAX);
+}
+
+/* The link to the first block that is large enough, or the last link, which is NULL. */
+static inline struct free_block **find_fit(size_t size) {
+  return find((const void *)UINTPTR_MAX, size);
 }
 
 /* The block that holds the link, or NULL for the list's head. */
@@ -126,18 +139,21 @@ NOT_INLINED static bool grow(struct free_block *last, size_t size) {
   return true;
 }
 
-static void *heap_allocate(size_t bytes) {
-  if (bytes > MAXIMUM_REQUEST)
-    return NULL;
+/* heap_allocate() without a limit. */
+static inline void *allocate(size_t bytes) {
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  for (;;) {
-    struct free_block **link = &free_list;
-    for (; *link; link = &(*link)->next)
-      if ((*link)->head >= size)
-        return block_payload(take(link, *link, size));
+  struct free_block **link = find_fit(size);
+  if (!*link) {
     if (!grow(link_owner(link), size))
       return NULL;
+    link = find_fit(size);
+    trap_unless(*link); /* it is there now */
   }
+  return block_payload(take(link, *link, size));
+}
+
+static void *heap_allocate(size_t bytes) {
+  return bytes > MAXIMUM_REQUEST ? NULL : allocate(bytes);
 }
 
 static void heap_release(void *payload) {
@@ -148,9 +164,9 @@ static void heap_release(void *payload) {
 /* Allocates more than needed and gives back what lies before the aligned address and behind the
  * end. */
 static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  if (bytes > MAXIMUM_REQUEST || alignment > MAXIMUM_REQUEST - bytes)
+  if (exceeds_maximum(alignment, bytes))
     return NULL;
-  char *payload = heap_allocate(bytes + alignment);
+  char *payload = allocate(bytes + alignment);
   if (!payload)
     return NULL;
   struct block *block = payload_block(payload);
@@ -165,9 +181,9 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
   return block_payload(block);
 }
 
-static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes, void **surplus) {
   if (bytes > MAXIMUM_REQUEST)
-    return false;
+    return NULL;
   struct block *block = payload_block(payload);
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   size_t old = block_size(block);
@@ -179,11 +195,11 @@ static bool heap_resize(void *payload, size_t bytes, void **surplus) {
     if (behind < missing) {
       bool at_end = block_at(as_block(next), behind) == heap_end_block();
       if (!at_end || heap.end != memory_break() || !grow(behind ? next : NULL, missing))
-        return false;
+        return NULL;
       /* The new memory is elsewhere if another thread has called sbrk() in between. (Uncovered: with one
        * thread that never happens.) */
       if (!block_is_free(as_block(next)) || next->head < missing)
-        return false;
+        return NULL;
     }
     block->head += block_size(take(find_link(next), next, missing));
   } else if (old - size >= LINKED_MINIMUM_REMAINDER) {
@@ -192,7 +208,7 @@ static bool heap_resize(void *payload, size_t bytes, void **surplus) {
     cut->head = (old - size) | USED;
     *surplus = block_payload(cut);
   }
-  return true;
+  return payload;
 }
 
 static size_t heap_payload_size(const void *payload) {
@@ -200,17 +216,14 @@ static size_t heap_payload_size(const void *payload) {
 }
 
 static bool heap_trim(size_t keep) {
-  struct free_block **link = &free_list;
-  while (*link && !touches(*link, heap_end_block()))
-    link = &(*link)->next;
-  struct free_block *last = *link;
-  if (!last || keep > last->head)
+  struct free_block *last = link_owner(find_link(heap.end));
+  if (!last || !touches(last, heap_end_block()) || keep > last->head)
     return false;
   size_t surplus = last->head - ALIGN_UP(keep);
   if (surplus == 0 || !heap_shrink(surplus))
     return false;
   if (surplus == last->head)
-    *link = NULL;
+    *find_link(last) = NULL;
   else
     last->head -= surplus;
   heap_end_block()->head = USED | PREVIOUS_USED;

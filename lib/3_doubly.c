@@ -30,8 +30,8 @@
 static struct free_block list = {0, &list, &list};
 
 /* The list knows nothing of sizes: of a block that is cut or merged only the links move. */
-NOT_INLINED static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
-                                      size_t old_size) {
+ALWAYS_INLINED static void free_list_put(struct free_block *block, size_t size,
+                                         struct free_block *old, size_t old_size) {
   (void)size;
   struct free_block *next = old_size ? old->next : list.next;
   struct free_block *previous = old_size ? old->previous : &list;
@@ -40,7 +40,7 @@ NOT_INLINED static void free_list_put(struct free_block *block, size_t size, str
   next->previous = previous->next = block;
 }
 
-static void free_list_remove(struct free_block *block) {
+NOT_INLINED static void free_list_remove(struct free_block *block) {
   block->next->previous = block->previous;
   block->previous->next = block->next;
 }
@@ -52,22 +52,30 @@ static inline struct free_block *free_list_take(size_t size) {
 }
 
 static inline struct free_block *free_list_find(size_t size) {
-  struct free_block *best = &list;
+  struct free_block *best = NULL;
+  struct free_block *previous = &list;
   int further = FURTHER;
   for (struct free_block *block = list.next; block != &list && further; block = block->next) {
-    if (block->head >= size && (best == &list || block->head < best->head))
+    trap_unless(block->previous ==
+                previous); /* or the walk might never come back to the beginning */
+    if (block->head >= size && (!best || block->head < best->head))
       best = block;
-    further -= best != &list;
+    further -= best != NULL;
+    previous = block;
   }
-  return best == &list ? NULL : best;
+  return best;
 }
 
 static const void *free_list_check(size_t *listed) {
-  for (struct free_block *block = list.next; block != &list; block = block->next, ++*listed)
-    if (!block_is_free((struct block *)block) ||
-        (block->next != &list && !block_may_be_at(block->next)) || block->next->previous != block)
+  struct free_block *previous = &list;
+  for (struct free_block *block = list.next; block != &list; block = block->next, ++*listed) {
+    if (!block_may_be_at(block))
+      return previous == &list ? (void *)-1 : block_payload((struct block *)previous);
+    if (!block_is_free((struct block *)block) || block->previous != previous)
       return block_payload((struct block *)block);
-  return NULL;
+    previous = block;
+  }
+  return list.previous == previous ? NULL : (void *)-1;
 }
 
 #include "tags_contract.h"

@@ -348,10 +348,12 @@ static inline struct cache *own_cache(void) {
 #endif
 }
 
-/* All caches there are, from first_cache to NULL. */
-static inline struct cache *next_cache(const struct cache *cache) {
+/* All caches there are, from first_cache to NULL. That marks go up is why every walk along them ends. */
+SLOW static struct cache *next_cache(const struct cache *cache) {
 #if CACHES
-  return cache->next;
+  struct cache *next = cache->next;
+  trap_unless(!next || next->mark > cache->mark);
+  return next;
 #else
   (void)cache;
   return NULL;
@@ -753,8 +755,10 @@ static inline struct cache *find_owner(struct cache *cache, size_t mark) {
   struct cache *owner = *known;
   if (!owner || owner->mark != mark) {
     owner = &first_cache;
-    while (owner->mark != mark)
-      owner = owner->next;
+    while (owner->mark != mark) {
+      owner = next_cache(owner);
+      trap_unless(owner); /* no cache has made this object: its head was overwritten */
+    }
     *known = owner;
   }
   return owner;
@@ -779,6 +783,11 @@ NOT_INLINED static void take_back(struct cache *cache, struct size_class *class)
 #endif
 
 /* ---- when memory is short ---- */
+
+/* There are no more blocks than that: a list that goes on leads back to itself, for a block is on it twice. */
+SLOW static size_t most_blocks(void) {
+  return (size_t)(heap.end - heap.first) / ALIGNMENT;
+}
 
 SLOW static void release(struct block *block) {
   if (is_object(block)) {
@@ -814,12 +823,12 @@ static inline size_t release_quick(struct size_class *class, size_t count) {
   return released;
 }
 
-/* Looks at some runs of a ring, the last first, and dissolves one of which at least a half is free; or dissolves all.
- * Says how many blocks that is worth. */
-RARE static size_t dissolve_runs(struct ring *ring, bool all) {
+/* Looks at some runs of a ring, the last first, and dissolves one of which at least a half is free; or dissolves all,
+ * until that is worth `count` blocks. Says how many it is worth. */
+RARE static size_t dissolve_runs(struct ring *ring, size_t count, bool all) {
   size_t worth = 0;
   struct run *first = ring->runs;
-  for (size_t looked_at = 0; first && (all || looked_at < LOOKED_AT); ++looked_at) {
+  for (size_t looked_at = 0; first && (all ? worth < count : looked_at < LOOKED_AT); ++looked_at) {
     struct run *run = first->previous;
     if (all || (uint32_t)__builtin_popcount(free_objects(run)) >= run->word / COUNT(1)) {
       ring->runs = first;
@@ -859,7 +868,7 @@ static inline size_t reclaim_from(struct cache *cache, uint32_t index, size_t co
 #endif
   if (RUNS && released < count && index < RUN_CLASSES) {
     retire_run(class, ring_of(class));
-    released += dissolve_runs(ring_of(class), all);
+    released += dissolve_runs(ring_of(class), count - released, all);
   }
   return released;
 }
@@ -887,12 +896,12 @@ static inline size_t dissolve_whole(const struct cache *cache, struct ring *ring
 /* Releases some deferred blocks or dissolves a run of which at least a half is free, or releases all blocks and
  * dissolves all runs of which anything is free. Goes on in the class where it ended the last time. */
 RARE static bool free_list_reclaim(bool all) {
-  size_t count = all ? SIZE_MAX : RELEASED;
+  size_t count = all ? most_blocks() : RELEASED;
   size_t released = 0;
   uint32_t index = candidate;
-  do {
+  for (uint32_t left = CLASSES; left; --left) {
 #if CACHES
-    for (struct cache *cache = &first_cache; cache && released < count; cache = cache->next) {
+    for (struct cache *cache = &first_cache; cache && released < count; cache = next_cache(cache)) {
       if (may_use(cache))
         released += reclaim_from(cache, index, count - released, all);
       released = dissolve_whole(cache, &cache->rings[index], released, count, all);
@@ -903,7 +912,7 @@ RARE static bool free_list_reclaim(bool all) {
     if (released >= count)
       break;
     index = (index + 1) % CLASSES;
-  } while (index != candidate);
+  }
   candidate = index;
   return released != 0;
 }
@@ -975,7 +984,7 @@ RARE static struct cache *find_cache(void) {
         (caches_made == 0 && pthread_key_create(&cache_key, leave_cache)))
       return NULL;
     struct cache *last = &first_cache;
-    for (cache = &first_cache; cache && cache->taken; cache = cache->next)
+    for (cache = &first_cache; cache && cache->taken; cache = next_cache(cache))
       last = cache;
     if (!cache && !(cache = make_cache(last)))
       return NULL;
@@ -1151,7 +1160,7 @@ NOT_INLINED static void release_slowly(struct size_class *class, struct deferred
   }
   heap_lock();
   surplus_list = list;
-  release_list(&surplus_list, SIZE_MAX);
+  release_list(&surplus_list, most_blocks());
   if (!class)
     find_cache();
   else if (!class->quick)
@@ -1216,7 +1225,7 @@ static size_t heap_payload_size(const void *payload) {
 RARE static bool release_where_deferred(struct block *block) {
   struct cache *cache = own_cache();
   size_t size = block->head & ~(size_t)FLAGS; /* an object's is too large, for it has the mark */
-  if (!EXISTS(cache) || size >= MEDIUM || (CACHES && !size)) /* the end's is 0 */
+  if (!EXISTS(cache) || size >= MEDIUM || block == rest.block)
     return false;
   return release_quick(class_of(cache, size), RELEASED);
 }
@@ -1224,43 +1233,44 @@ RARE static bool release_where_deferred(struct block *block) {
 /* Where the block behind is in the way, it may only be deferred. A large block that has to move clears up a little:
  * where a lot is put aside that nobody asks for any more, it would else move again and again, from one gap to the next
  * larger. */
-static inline bool resize_block(struct block *block, size_t bytes, void **surplus) {
+static inline void *resize_block(struct block *block, size_t bytes, void **surplus) {
   struct block *tried = NULL;
-  while (!tags_resize(block_payload(block), bytes, surplus)) {
+  void *payload;
+  while (!(payload = tags_resize(block_payload(block), bytes, surplus))) {
     struct block *next = block_next(block);
     if (next == tried || !release_where_deferred(next)) {
       if (bytes >= WORTH_CLEARING)
         free_list_reclaim(false);
-      return false;
+      return NULL;
     }
     tried = next; /* it is still there, but may be free now */
   }
-  return true;
+  return payload;
 }
 
-static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes, void **surplus) {
   struct block *block = payload_block(payload);
   size_t old = heap_payload_size(payload);
   if (is_object(block))
-    return bytes <= old;
+    return bytes <= old ? payload : NULL;
 #if CACHES
   /* A block keeps a size that malloc could give it. Then nobody needs the lock to see that it may stay as it is. One of
    * another size, from when memory was short, may be smaller than that, but not than what is asked for. */
   size_t sufficient = bytes <= LARGEST_IN_CLASS ? size_for(bytes) - WORD : bytes;
   if (bytes <= old) {
     if ((ptrdiff_t)(old - sufficient) < (ptrdiff_t)MINIMUM_BLOCK)
-      return true;
+      return payload;
   } else if (bytes <= LARGEST_IN_CLASS &&
              read_head(block_at(block, old + WORD)) & (USED | SPECIAL)) {
     /* To move within the cache is cheaper than to take the lock only to find out that there is no room. */
-    return false;
+    return NULL;
   }
   bytes = sufficient;
 #endif
   IF_CACHES(heap_lock();)
-  bool resized = resize_block(block, bytes, surplus);
+  payload = resize_block(block, bytes, surplus);
   IF_CACHES(heap_unlock();)
-  return resized;
+  return payload;
 }
 
 static bool heap_trim(size_t keep) {
@@ -1323,7 +1333,7 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
 #if CACHES
   const struct cache *cache = &first_cache;
   while (cache && cache != run->cache)
-    cache = cache->next;
+    cache = next_cache(cache);
   if (!cache)
     return false;
   size_t mark = cache->mark << CLASS_BITS | class_index(run->size / ALIGNMENT - 1);
@@ -1389,10 +1399,10 @@ static const void *ring_check(const struct ring *ring, size_t size, struct run_c
 #if CACHES
 /* Checks whole runs, and counts down those that were counted: NULL or what is broken. */
 static const void *whole_check(struct deferred *link, struct run_counts *counts) {
-  for (; link; link = link->next) {
+  for (size_t left = most_blocks(); link; link = link->next, --left) {
     struct run *run = linked_run(link);
     /* Uncovered: like the rings. */
-    if (!payload_may_be_at((uintptr_t)run) || !is_whole(run))
+    if (!payload_may_be_at((uintptr_t)run) || !is_whole(run) || !left)
       return run;
     counts->linked -= may_use(run->cache);
     counts->whole -= may_use(run->cache);
@@ -1408,14 +1418,14 @@ static const void *heap_check(void) {
     return broken;
   struct run_counts counts = {0, 0};
   for (struct block *block = (struct block *)heap.first; block != heap_end_block();
-       block = block_next(block))
+       block = next_up(block))
     if (is_run(block) && !run_is_sound(block, &counts))
       return block_payload(block);
   for (struct cache *cache = &first_cache; cache; cache = next_cache(cache)) {
     if (!may_use(cache))
       continue;
     for (uint32_t index = 0; index < CLASSES && !broken; ++index) {
-      broken = list_check(cache->classes[index].quick, index, CACHES ? SIZE_MAX : MOST_ROOM);
+      broken = list_check(cache->classes[index].quick, index, CACHES ? most_blocks() : MOST_ROOM);
       if (!broken && index < RUN_CLASSES)
         broken = ring_check(&cache->rings[index], class_size(index), &counts);
 #if CACHES

@@ -29,10 +29,11 @@ SOMETIMES_UNUSED static void *heap_allocate(size_t bytes);
  * afterwards, it is a block that is left over, and the caller's to release. */
 SOMETIMES_UNUSED static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus);
 
-/* Changes the size of the payload where it stands, and says whether it could: it always can where the payload
- * does not grow. If not, the block is as it was. The payload keeps its contents up to the smaller of the two sizes.
- * *surplus is as above. */
-SOMETIMES_UNUSED static bool heap_resize(void *payload, size_t bytes, void **surplus);
+/* Changes the size of the payload without another block, and returns where it stands now: in the same place, or lower,
+ * if the block has grown into a free one before it. NULL, and the block is as it was, if there is no room; there always
+ * is where the payload does not grow. Who has been refused and finds no other block asks again: the allocator may
+ * just have preferred that it moves, if it defines PREFERS_TO_MOVE. It keeps its contents up to the smaller of the two sizes. *surplus is as above. */
+SOMETIMES_UNUSED static void *heap_resize(void *payload, size_t bytes, void **surplus);
 
 /* Gives the block back. */
 SOMETIMES_UNUSED static void heap_release(void *payload);

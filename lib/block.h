@@ -93,8 +93,21 @@ static inline struct block *heap_end_block(void) {
   return (struct block *)(heap.end - WORD);
 }
 
+/* block_next() for a walk over the heap: it goes up, and no further than to the end. */
+SOMETIMES_UNUSED static struct block *next_up(struct block *block) {
+  size_t size = block_size(block);
+  trap_unless(size != 0 && size <= (size_t)((char *)heap_end_block() - (char *)block));
+  return block_at(block, size);
+}
+
 /* The largest request that any function serves, and the size of a block for a request. */
 #define MAXIMUM_REQUEST ((size_t)PTRDIFF_MAX)
+
+/* Whether an aligned request is too large. A C++ library rounds the size up to a multiple of the alignment first, which
+ * may make it one byte more than the largest. What passes can be added up without overflow. */
+SOMETIMES_UNUSED static inline bool exceeds_maximum(size_t alignment, size_t bytes) {
+  return bytes > MAXIMUM_REQUEST + 1 || alignment > MAXIMUM_REQUEST;
+}
 
 static inline size_t block_size_for(size_t bytes, size_t minimum) {
   size_t size = ALIGN_UP(bytes + WORD);
@@ -142,11 +155,8 @@ SOMETIMES_UNUSED RARE static struct block *heap_extend(size_t more, size_t size,
   size_t room = memory_room();
   size_t wish = (size_t)(heap.end - heap.first) / 32 + 128;
   wish = (wish < room ? wish : room) & ~(ALIGNMENT - 1);
-  if (comfortable && wish > more + ALIGNMENT) {
+  if (comfortable && wish > more + ALIGNMENT)
     more = wish - ALIGNMENT;
-    if (size < more)
-      size = more;
-  }
   return heap_extend_exactly(more, size);
 }
 
@@ -156,7 +166,7 @@ SOMETIMES_UNUSED static size_t heap_own_size(void) {
     return 0;
   size_t size = (size_t)(heap.end - heap.first);
   struct block *end = heap_end_block();
-  for (struct block *block = (struct block *)heap.first; block != end; block = block_next(block))
+  for (struct block *block = (struct block *)heap.first; block != end; block = next_up(block))
     if (block_is_foreign(block))
       size -= block_size(block) - WORD;
   return size;
@@ -194,8 +204,8 @@ static size_t block_state(const struct block *block) {
 /* heap_next_block() for a heap that is nothing but a row of blocks. */
 static bool block_walk(struct wasmalloc_block *walk) {
   struct block *block =
-      walk->address ? block_next(payload_block(walk->address)) : (struct block *)heap.first;
-  if (!block || block_size(block) == 0) /* the heap is empty, or the end is reached */
+      walk->address ? next_up(payload_block(walk->address)) : (struct block *)heap.first;
+  if (!block || block == heap_end_block()) /* the heap is empty, or the end is reached */
     return false;
   walk->address = block_payload(block);
   walk->size = block_size(block) - WORD;

@@ -52,6 +52,9 @@ struct free_block {
 
 #define MINIMUM_BLOCK (4 * WORD)
 
+/* should_move() */
+#define PREFERS_TO_MOVE
+
 /* A foreign block may be smaller in the hardened build, whose words are large: it has two, and what somebody took by
  * sbrk(). That the other blocks are not is checked there (hardened.c). */
 #define LEAST_FOREIGN (2 * WORD + ALIGNMENT)
@@ -62,6 +65,11 @@ struct free_block {
 /* A heap of less than this is small: two pages, unless the allocator knows better. */
 #ifndef SMALL_HEAP
 #define SMALL_HEAP ((ptrdiff_t)2 << 16)
+#endif
+
+/* Whether a block may grow into the free one before it, which moves its payload. */
+#ifndef BLOCKS_SLIDE
+#define BLOCKS_SLIDE true
 #endif
 
 /* So often a little memory is reclaimed before linear memory grows for a block of `size` bytes. For a small one the
@@ -118,8 +126,8 @@ static inline void set_previous_free(struct block *block) {
 
 /* Makes `size` bytes at `block` a listed free block, in place of `old`, which they overlap, if
  * `old_size` is not 0. The neighbours are the caller's to mend. */
-static inline void list_block(struct block *block, size_t size, struct block *old,
-                              size_t old_size) {
+NOT_INLINED static void list_block(struct block *block, size_t size, struct block *old,
+                                   size_t old_size) {
   free_list_put((struct free_block *)block, size, (struct free_block *)old, old_size);
   set_head(block, size | PREVIOUS_USED);
   set_tag(previous_tag(block_at(block, size)), size);
@@ -172,10 +180,19 @@ ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) 
   list_block(block, size, listed, listed_size);
 }
 
-/* Cuts `size` bytes off the beginning of a free block, which is listed or the rest. What is left stays
- * free if it makes a block. If not it is cut off too: returns how many bytes it really was. The caller
- * writes the head of what was cut off. */
-NOT_INLINED static size_t cut_listed(struct block *block, size_t size) {
+/* Cuts `size` bytes off the beginning of the rest. What is left stays free if it makes a block. If not it is cut off
+ * too: returns how many bytes it really was. The caller writes the head of what was cut off. */
+static inline size_t cut_rest(size_t size) {
+  if (rest.size - size < MINIMUM_BLOCK)
+    size = rest.size;
+  set_rest(block_at(rest.block, size), rest.size - size);
+  return size;
+}
+
+/* The same of a free block, which is listed or the rest. */
+NOT_INLINED static size_t cut_free(struct block *block, size_t size) {
+  if (block == rest.block)
+    return cut_rest(size);
   size_t available = block_size(block);
   if (available - size < MINIMUM_BLOCK) {
     free_list_remove((struct free_block *)block);
@@ -188,21 +205,10 @@ NOT_INLINED static size_t cut_listed(struct block *block, size_t size) {
   return size;
 }
 
-static inline size_t cut_rest(size_t size) {
-  if (rest.size - size < MINIMUM_BLOCK)
-    size = rest.size;
-  set_rest(block_at(rest.block, size), rest.size - size);
-  return size;
-}
-
-static inline size_t cut_free(struct block *block, size_t size) {
-  return block == rest.block ? cut_rest(size) : cut_listed(block, size);
-}
-
 /* Grows the heap until the rest has `size` bytes at least, or some more if it may be comfortable, and
  * says whether it could. */
 RARE static bool grow_rest(size_t size, bool comfortable) {
-  struct block *end = rest.block ? block_at(rest.block, rest.size) : NULL;
+  struct block *end = heap_end_block(); /* where the rest ends */
   struct block *block = heap_extend(size - rest.size, size, comfortable);
   if (!block)
     return false;
@@ -214,7 +220,7 @@ RARE static bool grow_rest(size_t size, bool comfortable) {
     return true;
   }
   /* A new part of the heap: a foreign block follows what was the rest. */
-  if (end && rest.size) {
+  if (rest.size) {
     list_block(rest.block, rest.size, NULL, 0);
     set_previous_free(end);
   }
@@ -273,7 +279,7 @@ static inline void *allocate_block(size_t size) {
   }
   block = (struct block *)free_list_find(size);
   if (block)
-    return use_block(block, cut_listed(block, size));
+    return use_block(block, cut_free(block, size));
   if (rest.size < size)
     return allocate_elsewhere(size);
   block = rest.block;
@@ -303,37 +309,89 @@ static void *cut_surplus(struct block *block, size_t size) {
   return block_payload(cut);
 }
 
-SOMETIMES_UNUSED static bool tags_resize(void *payload, size_t bytes, void **surplus) {
+/* The payload that was the last to grow without another block; or NULL. */
+static const void *last_grown;
+
+/*
+ * Whether the last block of the heap, which has `old` bytes and lacks `missing`, should move rather than have the heap
+ * grow, even though there is no other room:
+ *
+ *      +---------+---------+                  +---------+---------+-------------------+
+ *      | A       | B       | end     -->      | A       | free    | B                 | end
+ *      +---------+---------+                  +---------+---------+-------------------+
+ *
+ * If blocks that grow take turns, A comes next, and would have to move as long as B is in its way: when each has doubled
+ * once, that leaves a hole for nothing. So B moves, if another block was the last to grow. One that grows alone stays, and
+ * so does one that grows by little: to copy it each time would cost more. What B leaves can be had for no more than
+ * one growth, and whoever asks a second time, as there was no memory to move to, is not told to move.
+ */
+static inline bool should_move(const void *payload, size_t old, size_t missing) {
+  bool move = missing > old / 2 && last_grown && last_grown != payload;
+  if (move)
+    last_grown = NULL;
+  return move;
+}
+
+/* Whether a block is free and has so many bytes. */
+static inline bool has_room(const struct block *block, size_t size) {
+  return block_is_free(block) && get_head(block) >= size;
+}
+
+/*
+ * The contract's heap_resize(). A block that grows takes what it needs from the free block behind it; if that
+ * is too small, from the free block before it too, and its payload moves down:
+ *
+ *      |<-- before -->|<----- old ----->|<-- behind -->|
+ *      +--------------+-----------------+--------------+------
+ *      | free         | used            | free         | used
+ *      +--------------+-----------------+--------------+------
+ *      | used                                  | surplus, or free
+ *      +---------------------------------------+--------------
+ *      |<--------------- size ---------------->|
+ *
+ * So buffers that grow in turn use the holes that they leave. Only then, at the end of the heap, does the heap
+ * grow, by what is missing.
+ */
+SOMETIMES_UNUSED static void *tags_resize(void *payload, size_t bytes, void **surplus) {
   if (bytes > MAXIMUM_REQUEST)
-    return false;
+    return NULL;
   struct block *block = payload_block(payload);
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  size_t available = block_size(block);
-  if (size <= available) {
-    *surplus = cut_surplus(block, size);
-    return true;
+  size_t old = block_size(block);
+  if (size > old) {
+    struct block *next = block_next(block);
+    size_t before = 0;
+    size_t missing = size - old;
+    if (!has_room(next, missing)) {
+      if (BLOCKS_SLIDE && !previous_is_used(block)) {
+        before = get_tag(previous_tag(block));
+        missing = missing > before ? missing - before : 0;
+      }
+      if (missing && !has_room(next, missing)) {
+        /* At the end of the heap new memory helps, if it continues the rest. If not it has become a rest of its own,
+         * which must be a block's size. (Another thread may call sbrk() at any time. Uncovered.) */
+        if (next != rest.block || should_move(payload, old, missing) ||
+            !grow_rest(missing < MINIMUM_BLOCK ? MINIMUM_BLOCK : missing, true) ||
+            next != rest.block)
+          return NULL;
+      }
+    }
+    if (missing) {
+      size_t cut = cut_free(next, missing);
+      forget(next);
+      set_head(block, get_head(block) + cut);
+    }
+    if (before) {
+      size_t all = before + block_size(block);
+      block = (struct block *)((char *)block - before);
+      free_list_remove((struct free_block *)block);
+      payload = __builtin_memmove(block_payload(block), payload, old - WORD);
+      set_head(block, all | USED | PREVIOUS_USED);
+    }
+    last_grown = payload;
   }
-  struct block *next = block_next(block);
-  size_t more = size - available;
-  if (next == rest.block) {
-    /* New memory helps if it continues the rest. Another thread may call sbrk() at any time: then it does not,
-     * and has become a rest of its own, which must be a block's size. */
-    size_t wanted = more < MINIMUM_BLOCK ? MINIMUM_BLOCK : more;
-    /* Uncovered: with one thread new memory continues the rest. */
-    if (rest.size < more &&
-        (heap.end != memory_break() || !grow_rest(wanted, true) || next != rest.block))
-      return false;
-    size_t cut = cut_rest(more);
-    forget(next);
-    set_head(block, get_head(block) + cut);
-    return true;
-  }
-  if (!block_is_free(next) || block_size(next) < more)
-    return false;
-  size_t cut = cut_listed(next, more);
-  forget(next);
-  set_head(block, get_head(block) + cut);
-  return true;
+  *surplus = cut_surplus(block, size);
+  return payload;
 }
 
 /*
@@ -375,7 +433,7 @@ RARE static void *take_aligned(struct block *block, size_t alignment, size_t siz
 
 SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t bytes,
                                                     void **surplus) {
-  if (bytes > MAXIMUM_REQUEST || alignment > (MAXIMUM_REQUEST - bytes) / 2)
+  if (exceeds_maximum(alignment, bytes))
     return NULL;
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
   /* So that behind the block another one may be as aligned, with no gap between. */

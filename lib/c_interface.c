@@ -85,6 +85,17 @@ void FUNCTION(free)(void *payload) {
 PUBLISH(free)
 PUBLISH_AS(__libc_free, free)
 
+size_t FUNCTION(malloc_usable_size)(void *payload);
+size_t FUNCTION(malloc_usable_size)(void *payload) {
+  if (!payload)
+    return 0;
+  lock_around();
+  size_t size = heap_payload_size(payload);
+  unlock_around();
+  return size;
+}
+PUBLISH(malloc_usable_size)
+
 void *FUNCTION(calloc)(size_t count, size_t size);
 void *FUNCTION(calloc)(size_t count, size_t size) {
   size_t bytes;
@@ -100,25 +111,42 @@ void *FUNCTION(calloc)(size_t count, size_t size) {
 PUBLISH(calloc)
 PUBLISH_AS(__libc_calloc, calloc)
 
+/* The payload with a new size, without another block; or NULL. */
+NOT_INLINED static void *resize(void *payload, size_t bytes) {
+  void *surplus = NULL;
+  lock_around();
+  void *resized = heap_resize(payload, bytes, &surplus);
+  unlock_around();
+  if (surplus)
+    FUNCTION(free)(surplus);
+  return resized;
+}
+
 void *FUNCTION(realloc)(void *payload, size_t bytes);
 void *FUNCTION(realloc)(void *payload, size_t bytes) {
   if (!payload)
     return FUNCTION(malloc)(bytes);
-  void *surplus = NULL;
+  void *resized = resize(payload, bytes);
+  if (resized)
+    return resized;
+#ifdef PREFERS_TO_MOVE
+  int old_errno = errno;
+#endif
+  void *moved = FUNCTION(malloc)(bytes);
+  if (!moved) {
+#ifdef PREFERS_TO_MOVE
+    moved = resize(payload, bytes);
+    if (moved)
+      errno = old_errno;
+#endif
+    return moved;
+  }
+  /* The copying needs no lock: both blocks are the caller's. */
   lock_around();
   size_t old = heap_payload_size(payload);
-  bool resized = heap_resize(payload, bytes, &surplus);
   unlock_around();
-  if (surplus)
-    FUNCTION(free)(surplus);
-  if (resized)
-    return payload;
-  /* It grows. The copying needs no lock: both blocks are the caller's. */
-  void *moved = FUNCTION(malloc)(bytes);
-  if (moved) {
-    copy_payload(moved, payload, old);
-    FUNCTION(free)(payload);
-  }
+  copy_payload(moved, payload, old); /* it grows */
+  FUNCTION(free)(payload);
   return moved;
 }
 PUBLISH(realloc)
@@ -211,17 +239,6 @@ void *FUNCTION(reallocarray)(void *payload, size_t count, size_t size) {
 }
 PUBLISH(reallocarray)
 
-size_t FUNCTION(malloc_usable_size)(void *payload);
-size_t FUNCTION(malloc_usable_size)(void *payload) {
-  if (!payload)
-    return 0;
-  lock_around();
-  size_t size = heap_payload_size(payload);
-  unlock_around();
-  return size;
-}
-PUBLISH(malloc_usable_size)
-
 /* Lowers the break, but for `keep` bytes of free memory at the end of the heap. Returns 1 if that
  * released any, else 0. */
 int FUNCTION(malloc_trim)(size_t keep);
@@ -243,7 +260,7 @@ void wasmalloc_statistics(struct wasmalloc_statistics *statistics) {
 
 bool wasmalloc_next_block(struct wasmalloc_block *block) {
   heap_lock();
-  bool found = heap_next_block(block);
+  bool found = next_higher_block(block);
   heap_unlock();
   return found;
 }

@@ -17,6 +17,10 @@
 /* For what malloc or free consist of. */
 #define ALWAYS_INLINED __attribute__((always_inline)) inline
 
+/* A loop over words of the heap may find anything there, for a program may have written where it should not. It must
+ * not go on for ever: it ends here. (In WebAssembly address 0 is memory like any other, and ends nothing.) */
+#define trap_unless(condition) ((condition) ? (void)0 : __builtin_trap())
+
 /* For a loop that is not worth the code. */
 #ifdef __clang__
 #define NOT_UNROLLED _Pragma("clang loop unroll(disable)")

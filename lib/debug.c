@@ -112,16 +112,16 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
   return payload;
 }
 
-static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes, void **surplus) {
   size_t old = checked_size(payload);
   if (bytes > MOST_BYTES || !hardened_resize(payload, bytes + WORD, surplus))
-    return false;
+    return NULL;
   /* It has no tail, so it is no block for the caller. */
   if (*surplus)
     hardened_release(*surplus);
   *surplus = NULL;
   mark(payload, old, bytes);
-  return true;
+  return payload;
 }
 
 static void heap_release(void *payload) {

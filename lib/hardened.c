@@ -39,6 +39,9 @@
 
 #define BINS_WITHOUT_CONTRACT
 
+/* What a payload leaves behind when it moves would have to be overwritten. */
+#define BLOCKS_SLIDE false
+
 /* malloc's blocks are zero. */
 #define ALLOCATES_ZEROS
 
@@ -375,7 +378,7 @@ RARE static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **s
   return hand_out_fresh(block, bytes);
 }
 
-RARE static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+RARE static void *heap_resize(void *payload, size_t bytes, void **surplus) {
   uint64_t value = checked_value(payload);
   struct block *block = payload_block(payload);
   size_t old = value_size(value);
@@ -386,7 +389,7 @@ RARE static bool heap_resize(void *payload, size_t bytes, void **surplus) {
     size_t kept = (bytes + WORD - 1) & ~(WORD - 1);
     overwrite((char *)payload + kept, old - WORD - kept);
   }
-  bool resized = tags_resize(payload, bytes, surplus);
+  void *resized = tags_resize(payload, bytes, surplus);
   size_t head = get_head(block);
   size_t size = head & ~(size_t)FLAGS;
   if (size > old)

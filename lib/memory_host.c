@@ -29,11 +29,13 @@
 #define PAGE ((size_t)65536)
 
 static struct {
-  char *base;             /* address 0 of the simulation, or NULL before the first use */
-  size_t break_offset;    /* the break, counted from base, as all that follows */
-  size_t size;            /* of linear memory, a multiple of PAGE */
-  size_t maximum;         /* that size may reach */
-  size_t growths;         /* so far */
+  char *base;          /* address 0 of the simulation, or NULL before the first use */
+  size_t break_offset; /* the break, counted from base, as all that follows */
+  size_t
+      heap_end;   /* where the memory ends that the allocator has taken: the break is never below */
+  size_t size;    /* of linear memory, a multiple of PAGE */
+  size_t maximum; /* that size may reach */
+  size_t growths; /* so far */
   size_t allowed_growths; /* still to be granted; SIZE_MAX: all */
   pthread_mutex_t mutex;  /* guards the rest: other threads call sbrk() as they like */
 } memory = {.size = PAGE,
@@ -95,6 +97,8 @@ void *memory_extend(const void *end, size_t bytes, size_t apart) {
   char *old = memory.base + memory.break_offset;
   size_t step = old == end ? bytes : apart;
   bool done = step <= MEMORY_HOST_RESERVED && set_break(memory.break_offset + step);
+  if (done)
+    memory.heap_end = memory.break_offset;
   unlock_memory();
   return done ? old : NULL;
 }
@@ -116,6 +120,8 @@ size_t memory_room(void) {
 bool memory_withdraw(const void *end, size_t bytes) {
   lock_memory();
   bool done = memory.base + memory.break_offset == end && set_break(memory.break_offset - bytes);
+  if (done)
+    memory.heap_end = memory.break_offset;
   unlock_memory();
   return done;
 }
@@ -127,7 +133,7 @@ void *wasmalloc_sbrk(intptr_t increment) {
   size_t step = ALIGN_UP((size_t)increment);
   size_t target = memory.break_offset + step;
   bool carried = increment > 0 ? target <= memory.break_offset : target > memory.break_offset;
-  if (!carried && set_break(target))
+  if (!carried && target >= memory.heap_end && set_break(target))
     result = old;
   else
     errno = ENOMEM;
@@ -138,7 +144,8 @@ void *wasmalloc_sbrk(intptr_t increment) {
 int wasmalloc_brk(void *address) {
   lock_memory();
   uintptr_t target = ALIGN_UP((uintptr_t)address);
-  bool done = target >= (uintptr_t)memory.base && set_break(target - (uintptr_t)memory.base);
+  bool done = target >= (uintptr_t)memory.base + memory.heap_end &&
+              set_break(target - (uintptr_t)memory.base);
   if (!done)
     errno = ENOMEM;
   unlock_memory();
@@ -164,6 +171,7 @@ size_t memory_host_size(void) {
 void *memory_host_reset(void) {
   lock_memory();
   set_break(0);
+  memory.heap_end = 0;
   memory.size = PAGE;
   memory.growths = 0;
   memory.allowed_growths = SIZE_MAX;

@@ -48,6 +48,17 @@ static break_type *break_pointer(void) {
   return &program_break;
 }
 
+/* Where the memory ends that the allocator has taken. What lies below may be in use: the break is not lowered
+ * below this by anybody else, and if that happens all the same, through its pointer, nothing is handed out there.
+ * So it is raised before the break is, and lowered after it. */
+static break_type heap_end;
+
+/* The end of all memory that has been handed out, by what the break says. */
+static uintptr_t end_of_use(uintptr_t program_break) {
+  uintptr_t end = heap_end;
+  return program_break < end ? end : program_break;
+}
+
 /* Replaces `old` by `new`, unless another thread has moved the break meanwhile. */
 static bool move_break(uintptr_t old, uintptr_t new) {
 #ifdef __EMSCRIPTEN_SHARED_MEMORY__
@@ -104,9 +115,14 @@ void *memory_extend(const void *end, size_t bytes, size_t apart) {
   do {
     old = *break_pointer();
     start = ALIGN_UP(old);
+    if (start < (uintptr_t)end)
+      start = (uintptr_t)end;
     new = start + (start == (uintptr_t)end ? bytes : apart);
-    if (new < old || !reach(new))
+    if (new < start || !reach(new)) {
+      heap_end = (uintptr_t)end;
       return NULL;
+    }
+    heap_end = new;
   } while (!move_break(old, new));
   return (void *)start;
 }
@@ -121,7 +137,10 @@ size_t memory_room(void) {
 
 bool memory_withdraw(const void *end, size_t bytes) {
   uintptr_t old = (uintptr_t)end;
-  return *break_pointer() == old && move_break(old, old - bytes);
+  bool done = *break_pointer() == old && move_break(old, old - bytes);
+  if (done)
+    heap_end = old - bytes;
+  return done;
 }
 
 #ifndef WASMALLOC_FREESTANDING
@@ -131,10 +150,15 @@ uintptr_t *emscripten_get_sbrk_ptr(void) {
   return (uintptr_t *)break_pointer();
 }
 
+/* Whether the break cannot stand at an address: what lies above it is the program's own, or the heap's. */
+static bool is_taken(uintptr_t address) {
+  return address < (uintptr_t)&__heap_base || address < heap_end;
+}
+
 /*
  * Moves the break by `increment` bytes, rounded up to a multiple of ALIGNMENT, and returns where it
- * stood; (void *)-1 and ENOMEM when linear memory cannot grow so far or there is nothing to give
- * back.
+ * stood; (void *)-1 and ENOMEM when linear memory cannot grow so far, or when that would give back
+ * memory that the heap has taken.
  *
  * In Emscripten an increment of 2 GiB and more, which is negative as an intptr_t on wasm32, may
  * mean that much more. It never means both: where the break is so high that the sum wraps around,
@@ -143,20 +167,20 @@ uintptr_t *emscripten_get_sbrk_ptr(void) {
  */
 void *sbrk(intptr_t increment) {
   uintptr_t step = ALIGN_UP((uintptr_t)increment);
-  uintptr_t old, new;
+  uintptr_t old, start, new;
   do {
     old = *break_pointer();
-    new = old + step;
-    bool wrapped = new < old;
-    if ((wrapped && increment > 0) || new < (uintptr_t)&__heap_base || (!step && increment) ||
-        !reach(new)) {
+    start = end_of_use(old);
+    new = start + step;
+    bool wrapped = new < start;
+    if ((wrapped && increment > 0) || is_taken(new) || (!step && increment) || !reach(new)) {
       errno = ENOMEM;
       return (void *)-1;
     }
-    if (new < old)
-      CLEAR_ABOVE_BREAK(new, old - new);
+    if (new < start)
+      CLEAR_ABOVE_BREAK(new, start - new);
   } while (!move_break(old, new));
-  return (void *)old;
+  return (void *)start;
 }
 
 /* sbrk() for programs that count in 64 bits everywhere, as emscripten/heap.h declares it. */
@@ -170,13 +194,13 @@ int64_t _sbrk64(int64_t increment) {
   return old == (void *)-1 ? -1 : (int64_t)(uintptr_t)old;
 }
 
-/* Sets the break to `address`, rounded up to ALIGNMENT. Returns 0, or -1 and ENOMEM. */
+/* Sets the break to `address`, rounded up to ALIGNMENT. Returns 0, or -1 and ENOMEM, as sbrk() does. */
 int brk(void *address) {
   uintptr_t new = ALIGN_UP((uintptr_t)address);
   uintptr_t old;
   do {
     old = *break_pointer();
-    if (new < (uintptr_t)&__heap_base || !reach(new)) {
+    if (is_taken(new) || !reach(new)) {
       errno = ENOMEM;
       return -1;
     }

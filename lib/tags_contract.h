@@ -20,7 +20,7 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
   return tags_allocate_aligned(alignment, bytes, surplus);
 }
 
-static bool heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes, void **surplus) {
   return tags_resize(payload, bytes, surplus);
 }
 

@@ -51,19 +51,22 @@ void *word_realloc(void *address, size_t words) {
   if (words > MAXIMUM_WORDS)
     return NULL;
   size_t bytes = words * WORD_SIZE;
-  void *surplus = NULL;
-  size_t old = heap_payload_size(address);
-  bool resized = heap_resize(address, bytes, &surplus);
-  if (surplus)
-    word_dealloc(surplus);
-  if (resized)
-    return address;
-  void *moved = word_alloc(words);
-  if (moved) {
-    copy_payload(moved, address, old); /* it grows */
-    word_dealloc(address);
+  for (bool again = false;; again = true) {
+    void *surplus = NULL;
+    size_t old = heap_payload_size(address);
+    void *resized = heap_resize(address, bytes, &surplus);
+    if (surplus)
+      word_dealloc(surplus);
+    if (resized)
+      return resized;
+    void *moved = word_alloc(words);
+    if (moved) {
+      copy_payload(moved, address, old); /* it grows */
+      word_dealloc(address);
+    }
+    if (moved || again)
+      return moved;
   }
-  return moved;
 }
 
 /* The three functions of wasmalloc.h, in a form that JavaScript can call: a record stays in memory
@@ -74,7 +77,7 @@ struct wasmalloc_block *word_next_block(struct wasmalloc_block *previous) {
   static struct wasmalloc_block block;
   if (!previous)
     block.address = NULL;
-  return heap_next_block(&block) ? &block : NULL;
+  return next_higher_block(&block) ? &block : NULL;
 }
 
 EXPORT("heap_statistics") struct wasmalloc_statistics *word_statistics(void);
