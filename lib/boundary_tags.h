@@ -164,20 +164,20 @@ ALWAYS_INLINED static void release_block_here(struct block *block, size_t size) 
     set_rest(block, size + rest.size);
     return;
   }
-  if (block_is_free(next)) {
-    size_t next_size = block_size(next);
-    size += next_size;
-    if (listed_size) {
-      free_list_remove((struct free_block *)next);
-    } else {
-      listed = next;
-      listed_size = next_size;
-    }
-    forget(next);
-  } else {
+  if (!block_is_free(next)) {
     set_previous_free(next);
+    list_block(block, size, listed, listed_size);
+    return;
   }
-  list_block(block, size, listed, listed_size);
+  size_t next_size = block_size(next);
+  if (listed_size) {
+    free_list_remove((struct free_block *)next);
+  } else {
+    listed = next;
+    listed_size = next_size;
+  }
+  list_block(block, size + next_size, listed, listed_size);
+  forget(next);
 }
 
 /* Cuts `size` bytes off the beginning of the rest. What is left stays free if it makes a block. If not it is cut off
