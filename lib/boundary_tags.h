@@ -208,12 +208,12 @@ NOT_INLINED static size_t cut_free(struct block *block, size_t size) {
 /* Grows the heap until the rest has `size` bytes at least, or some more if it may be comfortable, and
  * says whether it could. */
 RARE static bool grow_rest(size_t size, bool comfortable) {
-  struct block *end = heap_end_block(); /* where the rest ends */
+  char *end = heap.end; /* where the rest ends */
   struct block *block = heap_extend(size - rest.size, size, comfortable);
   if (!block)
     return false;
   size_t more = block_size(block);
-  if (block == end) {
+  if (block_payload(block) == end) {
     if (rest.size)
       forget(block);
     set_rest(rest.block, rest.size + more);
@@ -222,7 +222,7 @@ RARE static bool grow_rest(size_t size, bool comfortable) {
   /* A new part of the heap: a foreign block follows what was the rest. */
   if (rest.size) {
     list_block(rest.block, rest.size, NULL, 0);
-    set_previous_free(end);
+    set_previous_free(payload_block(end));
   }
   set_rest(block, more);
   return true;

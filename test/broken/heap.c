@@ -117,8 +117,8 @@ static void call(void) {
     }
     return;
   }
-  void *block = below(16) ? malloc(size_of_any_kind())
-                          : memalign((size_t)16 << below(8), size_of_any_kind());
+  void *block =
+      below(16) ? malloc(size_of_any_kind()) : memalign((size_t)16 << below(8), size_of_any_kind());
   if (live[i])
     release(i);
   live[i] = remember(block);

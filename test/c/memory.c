@@ -55,6 +55,31 @@ TEST(sbrk_lowers, "sbrk(-n) gives back what sbrk(n) gave") {
   CHECK(sbrk(0) == before, "the break is at %p, was at %p", sbrk(0), (void *)before);
 }
 
+TEST(sbrk_keeps_heap, "neither sbrk nor brk gives back memory of the heap") {
+  enum { COUNT = 100, SIZE = 3000 };
+  unsigned char *blocks[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    if (i % 10 == 5) {
+      char *before = sbrk(0);
+      errno = 0;
+      CHECK(sbrk(-8192) == (void *)-1 && errno == ENOMEM, "sbrk(-8192), errno %d", errno);
+      CHECK(brk(before - 8192) == -1, "brk");
+      CHECK(sbrk(0) == before, "the break is at %p, was at %p", sbrk(0), (void *)before);
+      /* What was taken above may be given back, and not a byte more. */
+      CHECK(sbrk(4096) == before, "sbrk(4096)");
+      CHECK(sbrk(-8192) == (void *)-1, "sbrk(-8192), of which 4096 bytes are the heap's");
+      CHECK(sbrk(-4096) == before + 4096, "sbrk(-4096)");
+    }
+    blocks[i] = malloc(SIZE);
+    CHECK(blocks[i], "malloc");
+    fill(blocks[i], SIZE, i);
+  }
+  for (size_t i = 0; i < COUNT; i++) {
+    CHECK(holds(blocks[i], SIZE, SIZE, i), "the contents of block %zu", i);
+    free(blocks[i]);
+  }
+}
+
 TEST(sbrk_fails, "an sbrk or brk that memory cannot meet fails with ENOMEM, the break unmoved") {
   SKIP_IF(!test_options.exhausts, "a request that cannot be met ends this program");
   SKIP_IF(test_options.maximum == 0, "needs a known maximum");

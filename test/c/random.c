@@ -156,16 +156,41 @@ static bool release(size_t i) {
   return true;
 }
 
-/* Others take memory for good; the model owns it, so that the allocator is caught with it. */
+/* What others have taken last: the model owns it, so that the allocator is caught with it. */
+static char *taken;
+static char *taken_end;
+
 static bool take_by_sbrk(const struct profile *profile) {
   size_t size = 1 + random_below(&state, 200);
-  void *memory = sbrk((intptr_t)size);
-  return memory == (void *)-1 ? refused(profile, size) : owns(memory, size, true);
+  char *memory = sbrk((intptr_t)size);
+  if (memory == (void *)-1) {
+    return refused(profile, size);
+  }
+  taken = memory;
+  taken_end = sbrk(0);
+  return owns(taken, (size_t)(taken_end - taken), true);
+}
+
+/* They lower the break. They may give back what they took last, if nothing is above; but not what lies below, whatever
+ * they ask for, for that is the heap's. */
+static bool lower_break(void) {
+  char *before = sbrk(0);
+  bool theirs = taken && taken_end == before;
+  size_t size = theirs ? (size_t)(taken_end - taken) : 100000 + random_below(&state, 100000);
+  bool lowered =
+      random_below(&state, 2) ? sbrk(-(intptr_t)size) != (void *)-1 : brk(before - size) == 0;
+  if (lowered != theirs) {
+    test_failed(__FILE__, __LINE__, "sbrk", "the break is %s by %zu bytes",
+                lowered ? "lowered" : "not lowered", size);
+    return false;
+  }
+  taken = NULL;
+  return !theirs || owns(taken_end - size, size, false);
 }
 
 static bool operate(const struct profile *profile) {
   if (random_below(&state, 1000) < profile->strangers) {
-    return take_by_sbrk(profile);
+    return live_count > 0 && random_below(&state, 3) == 0 ? lower_break() : take_by_sbrk(profile);
   }
   bool full = live_count >= profile->blocks || live_bytes >= profile->bytes;
   unsigned sum = profile->allocate + profile->release + profile->reallocate + profile->align;
@@ -190,6 +215,7 @@ static void run(const struct profile *wanted, size_t operations) {
     profile.bytes = (size_t)1 << 20;
   }
   state = test_options.seed;
+  taken = NULL;
   live_count = 0;
   live_bytes = 0;
 #ifdef TEST_NATIVE

@@ -45,8 +45,10 @@ static size_t live_count;
 /* So many blocks have ever been made. */
 static uint64_t made_count;
 
-/* Memory that others have taken by sbrk(): it is never freed. */
+/* So often others have taken memory by sbrk(), and what they took last, in one stretch: that they may give back. */
 static size_t foreign_count;
+static unsigned char *foreign;
+static size_t foreign_size;
 
 static size_t largest_heap; /* that the statistics have told of */
 
@@ -568,16 +570,52 @@ static void look_at_everything(bool at_end) {
 
 /* ---- everybody else ---- */
 
-/* Others take memory for good; the model owns it, so that the allocator is caught with it. */
+/* Others take memory; the model owns it, so that the allocator is caught with it. */
 static void take_by_sbrk(void) {
   size_t size = take8() * (take8() % 8 ? 1 : 97);
   ++fuzz_calls;
-  void *memory = sbrk((intptr_t)size);
+  unsigned char *memory = sbrk((intptr_t)size);
   if (memory == (void *)-1 || size == 0)
     return;
+  size = (size_t)((unsigned char *)sbrk(0) - memory); /* it is rounded up */
   const char *wrong = own(memory, size, true);
-  MUST(!wrong, "sbrk(%zu) gives %p: %s", size, memory, wrong);
+  MUST(!wrong, "sbrk(%zu) gives %p: %s", size, (void *)memory, wrong);
   ++foreign_count;
+  if (!foreign_size || memory != foreign + foreign_size) {
+    foreign = memory;
+    foreign_size = 0;
+  }
+  foreign_size += size;
+}
+
+/* Others lower the break: by a part of what they took last, which they may, or by more than that, which would be the
+ * heap's memory. */
+static void lower_break(void) {
+  size_t size = take8() * (take8() % 4 ? 1 : 97) * WORD_ALIGNMENT;
+  size_t choice = take8() % 4;
+  unsigned char *before = sbrk(0);
+  size_t theirs = foreign_size && foreign + foreign_size == before ? foreign_size : 0;
+  if (choice == 0)
+    size = theirs;
+  else if (choice == 1)
+    size = theirs + WORD_ALIGNMENT;
+  ++fuzz_calls;
+  errno = NOTHING;
+  bool lowered = choice % 2 ? brk(before - size) == 0 : sbrk(-(intptr_t)size) != (void *)-1;
+  unsigned char *after = sbrk(0);
+  MUST(after == (lowered ? before - size : before), "the break goes from %p to %p for %zu bytes",
+       (void *)before, (void *)after, size);
+  if (size == 0)
+    return;
+  MUST(lowered == (size <= theirs), "the break is %s by %zu bytes, of which %zu are others'",
+       lowered ? "lowered" : "not lowered", size, theirs);
+  if (!lowered) {
+    expect_errno(ENOMEM, "sbrk or brk");
+    return;
+  }
+  const char *wrong = own(after, size, false);
+  MUST(!wrong, "the %zu bytes at %p: %s", size, (void *)after, wrong);
+  foreign_size -= size;
 }
 
 static void refuse_growth(void) {
@@ -710,7 +748,7 @@ static void call(void) {
   else if (choice < 60)
     free_many();
   else if (choice < 61)
-    take_by_sbrk();
+    take8() % 4 ? take_by_sbrk() : lower_break();
   else if (choice < 62)
     refuse_growth();
   else if (choice < 63) {
@@ -728,7 +766,7 @@ static void call(void) {
 uint64_t fuzz_run(const uint8_t *bytes, size_t size) {
   next_byte = bytes;
   last_byte = bytes + size;
-  live_count = foreign_count = last_size = largest_heap = 0;
+  live_count = foreign_count = foreign_size = last_size = largest_heap = 0;
   made_count = freed_count = 0;
   memset(freed_lately, 0, sizeof freed_lately);
   growth_is_refused = false;
