@@ -125,6 +125,9 @@ RARE _Noreturn static void stop(const char *fault, const void *payload) {
   __builtin_trap();
 }
 
+/* The fault where a head is overwritten. */
+#define HEAD_OVERWRITTEN "underflow, or overflow of the block before"
+
 /* Which fault it is that no block that can be freed begins at an address. */
 RARE static const char *fault_of(const void *payload) {
   if (!heap.first || !payload_may_be_at((uintptr_t)payload))
@@ -136,8 +139,7 @@ RARE static const char *fault_of(const void *payload) {
       return "heap corrupted";
     block = (const struct block *)((const char *)block + block_size(block));
   }
-  return block == payload_block(payload) ? "underflow, or overflow of the block before"
-                                         : "free of what is no block";
+  return block == payload_block(payload) ? HEAD_OVERWRITTEN : "free of what is no block";
 }
 
 /* The value of the head of a payload that the program has passed: of a used block, or the program stops. */
@@ -405,6 +407,22 @@ static size_t heap_payload_size(const void *payload) {
   return value_size(value) - WORD - value_slack(value);
 }
 
+/* Whether so many bytes were asked for. Whether there is a block at all is for free() to see: that is called next. */
+static inline bool heap_has_size(const void *payload, size_t bytes) {
+  if (!payload_may_be_at((uintptr_t)payload))
+    return false;
+  uint64_t value = payload_block(payload)->head & VALUE_MASK;
+  return value_size(value) - WORD - value_slack(value) == bytes;
+}
+
+/* Stops at a payload that the program frees with another size, or alignment, than it has. */
+RARE static void heap_check_sized(const void *payload, size_t alignment, size_t bytes) {
+  if (heap_payload_size(payload) != bytes)
+    stop("free with a wrong size", payload);
+  if ((uintptr_t)payload & (alignment - 1))
+    stop("free with a wrong alignment", payload);
+}
+
 static bool heap_trim(size_t keep) {
   free_list_reclaim(true);
   return tags_trim(keep);
@@ -430,14 +448,15 @@ static bool is_zero(const void *from, const void *to) {
   return true;
 }
 
-/* As end_is_sound(), but byte by byte: the check reads blocks that other threads write to, and what was asked for
- * is theirs. */
-static bool end_is_sound_bytewise(const struct block *next, size_t slack) {
-  const unsigned char *byte = (const unsigned char *)next;
+/* Whether the slack of a used block is as it was. Looks byte by byte, as end_is_sound() does not: the check reads
+ * blocks that other threads write to, and what was asked for is theirs. */
+static bool slack_is_sound(struct block *block) {
+  const unsigned char *byte = (const unsigned char *)block_next(block);
+  size_t slack = value_slack(unseal(&block->head));
   for (size_t place = 0; place < slack; ++place)
     if (*--byte != (unsigned char)(secret.pattern >> (7 - place % 8) * 8))
       return false;
-  return is_sealed(&next->head);
+  return true;
 }
 
 /* Whether a block's own words are sealed, its slack is as it was, and free memory is zero. */
@@ -446,7 +465,7 @@ static bool block_is_sound(struct block *block) {
   struct block *next = block_next(block);
   switch (block_state(block)) {
   case WASMALLOC_USED:
-    return end_is_sound_bytewise(next, value_slack(unseal(&block->head)));
+    return slack_is_sound(block) && is_sealed(&next->head);
   case WASMALLOC_INTERNAL:
     return (links->next == 0 || is_sealed(&links->next)) && is_zero(&links->previous, next);
   case WASMALLOC_FREE:
@@ -480,3 +499,8 @@ static const void *heap_check(void) {
     waiting -= quarantine.queue[index].blocks;
   return waiting ? (const void *)-1 : tags_check();
 }
+
+#if defined(WASMALLOC_EXITS) && !defined(WASMALLOC_DEBUG)
+#include "at_exit.h"
+AT_EXIT(check_at_exit);
+#endif

@@ -1,0 +1,49 @@
+/*
+ * The check of the hardened and the debug build when the program ends: of all blocks, those in quarantine too.
+ *
+ * It finds what no free and no malloc has come across: an overflow of a block that is never freed, a write to
+ * one that was freed and has not been handed out again.
+ *
+ * It comes when all handlers of atexit() and all destructors of static objects have run: it is registered before
+ * them, and they run in reverse order. So it comes only where the runtime exits (Emscripten's EXIT_RUNTIME); a
+ * program that goes on for ever may call wasmalloc_check() when it likes.
+ *
+ * Cost: a look at each head, at the slack, and at all of free memory.
+ */
+#ifndef WASMALLOC_AT_EXIT_H
+#define WASMALLOC_AT_EXIT_H
+
+#include <stdlib.h>
+
+/* Has a function called at exit: registered before any other constructor can register one. */
+#define AT_EXIT(function)                                                                          \
+  __attribute__((constructor(101))) static void register_##function(void) {                        \
+    atexit(function);                                                                              \
+  }                                                                                                \
+  _Static_assert(1, "")
+
+/* Stops for what heap_check() has found. A head that is overwritten belongs to one block and lies behind
+ * another: if there is nothing wrong before it, it is its own block's fault. */
+RARE _Noreturn static void stop_for(const void *broken) {
+  if (broken == (const void *)-1)
+    stop("heap corrupted", NULL);
+  struct block *block = payload_block(broken);
+  if (is_sealed(&block->head)) {
+    if (block_state(block) != WASMALLOC_USED)
+      stop("write after free", broken);
+    if (!slack_is_sound(block))
+      stop("overflow", broken);
+    block = block_next(block);
+  }
+  stop(HEAD_OVERWRITTEN, block_payload(block));
+}
+
+static void check_at_exit(void) {
+  heap_lock();
+  const void *broken = heap_check();
+  if (broken)
+    stop_for(broken);
+  heap_unlock();
+}
+
+#endif
