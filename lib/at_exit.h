@@ -8,6 +8,8 @@
  * them, and they run in reverse order. So it comes only where the runtime exits (Emscripten's EXIT_RUNTIME); a
  * program that goes on for ever may call wasmalloc_check() when it likes.
  *
+ * And it looks at some bytes before the heap and behind it, which nobody should have written to either.
+ *
  * Cost: a look at each head, at the slack, and at all of free memory.
  */
 #ifndef WASMALLOC_AT_EXIT_H
@@ -38,11 +40,27 @@ RARE _Noreturn static void stop_for(const void *broken) {
   stop(HEAD_OVERWRITTEN, block_payload(block));
 }
 
+/* Whether there are only zeros where nobody should have written. */
+static bool is_untouched(const char *from, size_t bytes) {
+  return !from || is_zero(from, from + bytes);
+}
+
+/* All that is above the break is zero (memory.h), and to look at it the program takes it: with SAFE_HEAP it may not
+ * be read otherwise, and another thread may be about to take it. */
+static void check_beside_heap(void) {
+  size_t room = memory_room() & ~(ALIGNMENT - 1);
+  size_t bytes = room < BESIDE_HEAP ? room : BESIDE_HEAP;
+  if (!is_untouched(before_heap, BESIDE_HEAP) ||
+      !is_untouched(memory_extend(NULL, bytes, bytes), bytes))
+    stop("write beside the heap", NULL);
+}
+
 static void check_at_exit(void) {
   heap_lock();
   const void *broken = heap_check();
   if (broken)
     stop_for(broken);
+  check_beside_heap();
   heap_unlock();
 }
 

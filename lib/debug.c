@@ -40,6 +40,9 @@
 #define heap_check_sized hardened_check_sized
 #define slack_is_sound hardened_slack_is_sound
 #define WASMALLOC_DEBUG
+#ifdef __EMSCRIPTEN__
+#define WASMALLOC_EXITS /* the port sees to it */
+#endif
 #include "hardened.c"
 #undef heap_allocate
 #undef heap_allocate_aligned

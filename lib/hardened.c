@@ -315,10 +315,21 @@ NOT_INLINED static void *hand_out_fresh(struct block *block, size_t bytes) {
   return hand_out(block, size, head & PREVIOUS_USED, bytes);
 }
 
+/* So many bytes before the first block, and behind the last one, are looked at when the program ends. */
+#define BESIDE_HEAP 256
+
+#ifdef WASMALLOC_EXITS
+/* Those before it: zeros that are nobody's. */
+static const char *before_heap;
+#endif
+
 /* Before the first block. */
 static inline void draw_secret(void) {
   if (secret.factor)
     return;
+#ifdef WASMALLOC_EXITS
+  before_heap = memory_extend(NULL, BESIDE_HEAP, BESIDE_HEAP);
+#endif
   if (getentropy(&secret, sizeof(secret)))
     stop("no random numbers", NULL);
   secret.factor |= 1;

@@ -157,16 +157,16 @@ void delete_array_sized(void *payload, size_t bytes) {
   operator_delete_array(payload);
 }
 
-__attribute__((weak)) void delete_sized_aligned(void *, size_t,
-                                                size_t) MANGLED("_ZdlPvmSt11align_val_t");
+__attribute__((weak)) void delete_sized_aligned(void *, size_t, size_t)
+    MANGLED("_ZdlPvmSt11align_val_t");
 void delete_sized_aligned(void *payload, size_t bytes, size_t alignment) {
   if (allocates_aligned_from_us())
     check_aligned(payload, bytes, alignment, operator_new_aligned);
   operator_delete_aligned(payload, alignment);
 }
 
-__attribute__((weak)) void delete_array_sized_aligned(void *, size_t,
-                                                      size_t) MANGLED("_ZdaPvmSt11align_val_t");
+__attribute__((weak)) void delete_array_sized_aligned(void *, size_t, size_t)
+    MANGLED("_ZdaPvmSt11align_val_t");
 void delete_array_sized_aligned(void *payload, size_t bytes, size_t alignment) {
   if (allocates_aligned_from_us() &&
       SAME(operator_delete_array_aligned, wasmalloc_delete_array_aligned))
