@@ -95,17 +95,23 @@ static inline bool allocates_aligned_from_us(void) {
          SAME(operator_delete_aligned, wasmalloc_delete_aligned);
 }
 
-/* What operator new passes on to aligned_alloc(), which wants a multiple of the alignment. */
-static inline size_t rounded(size_t bytes, size_t alignment) {
-  return (bytes + alignment - 1) & -alignment;
+/* Whether operator new, asked for that, has asked for a block of this size: it allocates one byte at least. */
+static inline bool fits(const void *payload, size_t bytes) {
+  return wasmalloc_has_size(payload, bytes) || (!bytes && wasmalloc_has_size(payload, 1));
+}
+
+/* The same of the aligned one, which passes a multiple of the alignment on to aligned_alloc(). */
+static inline bool fits_aligned(const void *payload, size_t bytes, size_t alignment) {
+  return wasmalloc_has_size(payload, (bytes + !bytes + alignment - 1) & -alignment) ||
+         wasmalloc_has_size(payload, bytes);
 }
 
 /* Not that size. Stops, unless it is the program's operator new that allocates another. An operator new that is asked
- * for more than a block has could fail, and throw; the block is too small for it in any case. */
+ * for more than the block has could fail, and throw; the block is too small for it in any case. */
 RARE static void doubt(void *payload, size_t bytes, void *(*allocate)(size_t)) {
   if (allocate && bytes <= emscripten_builtin_malloc_usable_size(payload)) {
     void *other = allocate(bytes);
-    bool exact = wasmalloc_has_size(other, bytes);
+    bool exact = fits(other, bytes);
     emscripten_builtin_free(other);
     if (!exact)
       return;
@@ -115,10 +121,9 @@ RARE static void doubt(void *payload, size_t bytes, void *(*allocate)(size_t)) {
 
 RARE static void doubt_aligned(void *payload, size_t bytes, size_t alignment,
                                void *(*allocate)(size_t, size_t)) {
-  size_t expected = rounded(bytes, alignment);
-  if (allocate && expected <= emscripten_builtin_malloc_usable_size(payload)) {
+  if (allocate && bytes <= emscripten_builtin_malloc_usable_size(payload)) {
     void *other = allocate(bytes, alignment);
-    bool exact = wasmalloc_has_size(other, expected) || wasmalloc_has_size(other, bytes);
+    bool exact = fits_aligned(other, bytes, alignment);
     emscripten_builtin_free(other);
     if (!exact)
       return;
@@ -127,17 +132,14 @@ RARE static void doubt_aligned(void *payload, size_t bytes, size_t alignment,
 }
 
 static inline void check(void *payload, size_t bytes, void *(*allocate)(size_t)) {
-  bytes += !bytes; /* operator new allocates one byte at least */
-  if (payload && !wasmalloc_has_size(payload, bytes))
+  if (payload && !fits(payload, bytes))
     doubt(payload, bytes, allocate);
 }
 
 static inline void check_aligned(void *payload, size_t bytes, size_t alignment,
                                  void *(*allocate)(size_t, size_t)) {
-  bytes += !bytes;
   bool aligned = ((uintptr_t)payload & (alignment - 1)) == 0;
-  if (payload && !(aligned && (wasmalloc_has_size(payload, rounded(bytes, alignment)) ||
-                               wasmalloc_has_size(payload, bytes))))
+  if (payload && !(aligned && fits_aligned(payload, bytes, alignment)))
     doubt_aligned(payload, bytes, alignment, allocate);
 }
 

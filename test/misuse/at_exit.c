@@ -195,11 +195,23 @@ static void write_to_tail(size_t size, int argument) {
 }
 
 #define WRITES(name, text, others)                                                                 \
-  {"kept-freed-first-byte" name, "the first byte of a freed block" text, IN_FREE, ALL_SIZES,       \
-   write_to_freed,               FIRST + (others)},                                                \
-      {"kept-freed-middle-byte" name, "its middle byte" text, IN_FREE, ALL_SIZES, write_to_freed,  \
+  {"kept-freed-first-byte" name,                                                                   \
+   "the first byte of a freed block" text,                                                         \
+   IN_FREE,                                                                                        \
+   ALL_SIZES,                                                                                      \
+   write_to_freed,                                                                                 \
+   FIRST + (others)},                                                                              \
+      {"kept-freed-middle-byte" name,                                                              \
+       "its middle byte" text,                                                                     \
+       IN_FREE,                                                                                    \
+       ALL_SIZES,                                                                                  \
+       write_to_freed,                                                                             \
        MIDDLE + (others)},                                                                         \
-      {"kept-freed-last-byte" name, "its last byte" text, IN_FREE, ALL_SIZES, write_to_freed,      \
+      {"kept-freed-last-byte" name,                                                                \
+       "its last byte" text,                                                                       \
+       IN_FREE,                                                                                    \
+       ALL_SIZES,                                                                                  \
+       write_to_freed,                                                                             \
        LAST + (others)},                                                                           \
   {                                                                                                \
     "kept-freed-all" name, "all bytes become 'A'" text, IN_FREE, ALL_SIZES, write_to_freed,        \
@@ -254,7 +266,8 @@ static const struct misuse far[] = {
      ALL_SIZES, write_far_into_freed, 40},
 };
 
-const struct misuse_class far_class = CLASS("write further away, into memory that is not in use", far, AT_EXIT);
+const struct misuse_class far_class =
+    CLASS("write further away, into memory that is not in use", far, AT_EXIT);
 
 /* Another live block's contents are nobody's business but the program's. */
 static void write_into_live(size_t size, int distance) {

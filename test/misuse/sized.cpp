@@ -150,7 +150,9 @@ struct Derived : Base {
 
 struct Counted {
   int value = 0;
-  ~Counted() { ++destroyed; }
+  ~Counted() {
+    ++destroyed;
+  }
   static inline int destroyed = 0;
 };
 
