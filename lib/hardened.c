@@ -452,7 +452,7 @@ static bool heap_next_block(struct wasmalloc_block *walk) {
 /* ---- the check ---- */
 
 /* Whether all words of memory are zero. */
-static bool is_zero(const void *from, const void *to) {
+RARE static bool is_zero(const void *from, const void *to) {
   for (const uint64_t *word = from; word < (const uint64_t *)to; ++word)
     if (*word)
       return false;
@@ -461,7 +461,7 @@ static bool is_zero(const void *from, const void *to) {
 
 /* Whether the slack of a used block is as it was. Looks byte by byte, as end_is_sound() does not: the check reads
  * blocks that other threads write to, and what was asked for is theirs. */
-static bool slack_is_sound(struct block *block) {
+RARE static bool slack_is_sound(struct block *block) {
   const unsigned char *byte = (const unsigned char *)block_next(block);
   size_t slack = value_slack(unseal(&block->head));
   for (size_t place = 0; place < slack; ++place)
@@ -471,7 +471,7 @@ static bool slack_is_sound(struct block *block) {
 }
 
 /* Whether a block's own words are sealed, its slack is as it was, and free memory is zero. */
-static bool block_is_sound(struct block *block) {
+RARE static bool block_is_sound(struct block *block) {
   const struct free_block *links = (struct free_block *)block;
   struct block *next = block_next(block);
   switch (block_state(block)) {
@@ -489,12 +489,12 @@ static bool block_is_sound(struct block *block) {
   }
 }
 
-/* Follows no word that is not sealed, so that a broken heap can be looked at. */
-static const void *heap_check(void) {
+/* The payload of the first broken block of all, or NULL. Counts those in quarantine. Follows no word that is not
+ * sealed, so that a broken heap can be looked at. */
+RARE static const void *first_broken(size_t *waiting) {
   if (!heap.first)
     return NULL;
   struct block *end = heap_end_block();
-  size_t waiting = 0;
   struct block *block;
   for (block = (struct block *)heap.first; block < end; block = block_next(block)) {
     if (!is_sealed(&block->head))
@@ -502,10 +502,16 @@ static const void *heap_check(void) {
     size_t least = block_is_foreign(block) ? LEAST_FOREIGN : MINIMUM_BLOCK;
     if (block_size(block) < least || !block_is_sound(block))
       return block_payload(block);
-    waiting += block_state(block) == WASMALLOC_INTERNAL;
+    *waiting += block_state(block) == WASMALLOC_INTERNAL;
   }
-  if (block != end || !is_sealed(&end->head))
-    return block_payload(end);
+  return block == end && is_sealed(&end->head) ? NULL : block_payload(end);
+}
+
+static const void *heap_check(void) {
+  size_t waiting = 0;
+  const void *broken = first_broken(&waiting);
+  if (broken || !heap.first)
+    return broken;
   for (uint32_t index = 0; index <= LARGE_QUEUE; ++index)
     waiting -= quarantine.queue[index].blocks;
   return waiting ? (const void *)-1 : tags_check();

@@ -13,15 +13,16 @@
 #include <vector>
 
 #define NOTHING 0
-#define HEADER 1        // new takes more from malloc() than it is asked for, and returns what is behind a header
-#define POOL 2          // new serves small objects from large blocks
-#define ROUNDS 3        // new rounds up; delete is the library's
-#define MALLOC 4        // malloc() and free(), with a header
-#define ARRAYS 5        // new[] and delete[] alone
-#define ALIGNED 6       // the aligned ones alone
-#define COUNTS 7        // new and delete count, and pass on to malloc() and free()
-#define SIZED 8         // the sized delete alone, which needs no block
-#define LARGER 9        // new takes 64 bytes at least, delete calls free()
+#define HEADER                                                                                     \
+  1 // new takes more from malloc() than it is asked for, and returns what is behind a header
+#define POOL 2    // new serves small objects from large blocks
+#define ROUNDS 3  // new rounds up; delete is the library's
+#define MALLOC 4  // malloc() and free(), with a header
+#define ARRAYS 5  // new[] and delete[] alone
+#define ALIGNED 6 // the aligned ones alone
+#define COUNTS 7  // new and delete count, and pass on to malloc() and free()
+#define SIZED 8   // the sized delete alone, which needs no block
+#define LARGER 9  // new takes 64 bytes at least, delete calls free()
 
 static long calls;
 
@@ -160,7 +161,9 @@ struct alignas(64) Line {
 
 struct Counted {
   int value = 1;
-  ~Counted() { ++destroyed; }
+  ~Counted() {
+    ++destroyed;
+  }
   static inline int destroyed = 0;
 };
 
@@ -171,8 +174,12 @@ struct Plain {
 // Has an operator new of its own.
 struct Own {
   long values[5] = {};
-  static void *operator new(size_t size) { return malloc(size * 2); }
-  static void operator delete(void *block, size_t) { free(block); }
+  static void *operator new(size_t size) {
+    return malloc(size * 2);
+  }
+  static void operator delete(void *block, size_t) {
+    free(block);
+  }
 };
 
 // The compiler must not leave out a pair of new and delete.
@@ -197,7 +204,7 @@ static size_t use_all() {
 #if REPLACE != MALLOC // whose aligned_alloc() is too simple
     delete seen(new Line);
     delete[] seen(new Line[i % 5]);
-    ::operator delete(seen(::operator new(i, std::align_val_t{128})), i, std::align_val_t{128});
+    ::operator delete (seen(::operator new (i, std::align_val_t{128})), i, std::align_val_t{128});
 #endif
     std::allocator<short> allocator;
     allocator.deallocate(seen(allocator.allocate(i)), i);
