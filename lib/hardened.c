@@ -12,7 +12,9 @@
  *      looks at it, and at the head of the block behind: so every byte past the end is watched.
  *   4. free looks at its block's own head. It is sealed for this address, so no other address has one, and says
  *      whether the block is used, so that none is freed twice.
- *   5. A freed block waits in a *quarantine* before it is handed out again, so that a pointer that was
+ *   5. A block knows what was asked for, and a free that names another size stops (sized.h).
+ *   6. What no malloc and no free comes across is found when the program ends, if it does (at_exit.h).
+ *   7. A freed block waits in a *quarantine* before it is handed out again, so that a pointer that was
  *      kept too long points at nothing for a while.
  *
  *      +------+----------------------+-------+------+-------------------+------+---------------------
