@@ -51,7 +51,7 @@ static void check_beside_heap(void) {
   size_t room = memory_room() & ~(ALIGNMENT - 1);
   size_t bytes = room < BESIDE_HEAP ? room : BESIDE_HEAP;
   if (!is_untouched(before_heap, BESIDE_HEAP) ||
-      !is_untouched(memory_extend(NULL, bytes, bytes), bytes))
+      !is_untouched(memory_extend(heap.end, bytes, bytes), bytes))
     stop("write beside the heap", NULL);
 }
 

@@ -1,6 +1,5 @@
 // Sized deletes with the hardened builds: no false alarm where a program has its own new, delete, malloc or free.
 // Usage: npx mocha test/misuse/sized.test.js [-g 'part of a name']; misuse.js has the deletes with a wrong size.
-import assert from 'node:assert/strict';
 import { testAll } from '../support/emcc.js';
 import { KINDS, assertSound, assertStopped, replacedProgram } from './sized.js';
 
