@@ -48,9 +48,15 @@ optimization = {
   'flag': '-O2',
 }
 
+# Whether this is the linker's run: only then all settings are known. linker_setup changes it.
+links = False
+
 # The two sources of every variant (docs/architecture.md). Two object files, so that a program with
 # a malloc of its own that needs sbrk() gets sbrk() alone.
 SOURCES = ['c_interface.c', 'memory_wasm.c']
+
+# The builds that know what was asked for have one more, for C++'s sized deletes.
+SIZED_SOURCE = 'sized_delete.c'
 
 # The recorder: one more source, around c_interface.c, and a library of JavaScript.
 TRACE_SOURCE = 'trace.c'
@@ -92,6 +98,8 @@ def handle_options(options, error_handler):
 
 
 def linker_setup(ports, settings):
+  global links
+  links = True
   # The program's own wish, if it has one. settings.MALLOC alone does not tell: it always has a value.
   wish = user_settings.get('MALLOC', 'none')
   if wish != 'none':
@@ -134,13 +142,24 @@ def set_up_trace(settings):
 
 
 def trace_flags():
-  """The part of the library's name for the recorder, the sources, and the compiler flags."""
+  """The part of the library's name for the recorder, its sources, and the compiler flags."""
   if opts['trace'] == '0':
-    return '', SOURCES, []
+    return '', [], []
   flags = ['-DWASMALLOC_WRAPPED', f'-DWASMALLOC_NAME="{allocator()["name"]}"']
   if opts['trace'] == '1':
-    return '-trace', [*SOURCES, TRACE_SOURCE], flags
-  return '-stacks', [*SOURCES, TRACE_SOURCE], [*flags, '-DWASMALLOC_TRACE_STACKS']
+    return '-trace', [TRACE_SOURCE], flags
+  return '-stacks', [TRACE_SOURCE], [*flags, '-DWASMALLOC_TRACE_STACKS']
+
+
+def build_flags(settings):
+  """The part of the library's name for what a build does at exit, its sources, and the compiler flags."""
+  if not opts['build']:
+    return '', [], []
+  flags = [f'-D{allocator()["define"]}']
+  # The check is code that only a program needs whose runtime exits. The debug build always has it.
+  if opts['build'] == 'hardened' and links and settings.EXIT_RUNTIME:
+    return '-exit', [SIZED_SOURCE], [*flags, '-DWASMALLOC_EXITS']
+  return '', [SIZED_SOURCE], flags
 
 
 def threads(settings):
@@ -171,23 +190,25 @@ def get_lib_name(settings):
   # The rest of what makes a difference is in the name, the sources too: an edited or upgraded
   # wasmalloc is never taken from an old cache.
   kind, _ = threads(settings)
+  build, _, _ = build_flags(settings)
   trace, _, _ = trace_flags()
-  kind += trace + optimization['name']
+  kind += build + trace + optimization['name']
   return f'libwasmalloc-{allocator()["name"]}{kind}-{source_hash()}.a'
 
 
 def get(ports, settings, shared):
   name = get_lib_name(settings)
   _, flags = threads(settings)
-  _, sources, flags_of_trace = trace_flags()
-  flags = flags + flags_of_trace + [
+  _, sources_of_build, flags_of_build = build_flags(settings)
+  _, sources_of_trace, flags_of_trace = trace_flags()
+  sources = SOURCES + sources_of_build + sources_of_trace
+  flags = flags + flags_of_build + flags_of_trace + [
     optimization['flag'],  # comes after build_port's own -O2
     '-std=c11', '-DNDEBUG',
     # build_port compiles with -Werror, but what a newer compiler has to say is no reason to fail in
     # somebody else's build. (Not -Wno-error: that leaves emcc's own warnings errors.)
     '-w',
     f'-DWASMALLOC_ALLOCATOR="{allocator()["file"]}"',
-    *([f'-D{allocator()["define"]}'] if opts['build'] else []),
     # The optimizer can invent calls of malloc's family after a bitcode file has been linked, and
     # inside malloc it must not make calloc out of malloc and memset.
     '-fno-lto',

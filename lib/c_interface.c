@@ -19,6 +19,7 @@
 #include WASMALLOC_ALLOCATOR
 #include "copy.h"
 #include "inspect.h"
+#include "sized.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -171,18 +172,33 @@ void *FUNCTION(aligned_alloc)(size_t alignment, size_t bytes) {
 }
 PUBLISH(aligned_alloc)
 
-/* C23: free for a caller who knows the size, which this allocator has no use for. */
+/* C23: free for a caller who knows the size, of which only the hardened build makes use. */
+#ifdef WASMALLOC_HARDENED
+bool wasmalloc_has_size(const void *payload, size_t bytes) {
+  memory_catch_up();
+  return heap_has_size(payload, bytes);
+}
+
+void wasmalloc_check_sized(const void *payload, size_t alignment, size_t bytes) {
+  bool aligned = ((uintptr_t)payload & (alignment - 1)) == 0;
+  if (!payload || (aligned && wasmalloc_has_size(payload, bytes)))
+    return;
+  heap_lock();
+  heap_check_sized(payload, alignment, bytes);
+  heap_unlock();
+}
+#endif
+
 void FUNCTION(free_sized)(void *payload, size_t bytes);
 void FUNCTION(free_sized)(void *payload, size_t bytes) {
-  (void)bytes;
+  wasmalloc_check_sized(payload, 1, bytes);
   FUNCTION(free)(payload);
 }
 PUBLISH(free_sized)
 
 void FUNCTION(free_aligned_sized)(void *payload, size_t alignment, size_t bytes);
 void FUNCTION(free_aligned_sized)(void *payload, size_t alignment, size_t bytes) {
-  (void)alignment;
-  (void)bytes;
+  wasmalloc_check_sized(payload, alignment, bytes);
   FUNCTION(free)(payload);
 }
 PUBLISH(free_aligned_sized)

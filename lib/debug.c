@@ -36,6 +36,13 @@
 #define heap_trim hardened_trim
 #define heap_next_block hardened_next_block
 #define heap_check hardened_check
+#define heap_has_size hardened_has_size
+#define heap_check_sized hardened_check_sized
+#define slack_is_sound hardened_slack_is_sound
+#define WASMALLOC_DEBUG
+#ifdef __EMSCRIPTEN__
+#define WASMALLOC_EXITS /* the port sees to it */
+#endif
 #include "hardened.c"
 #undef heap_allocate
 #undef heap_allocate_aligned
@@ -45,6 +52,9 @@
 #undef heap_trim
 #undef heap_next_block
 #undef heap_check
+#undef heap_has_size
+#undef heap_check_sized
+#undef slack_is_sound
 
 #include "call_stack.h"
 
@@ -133,6 +143,16 @@ static size_t heap_payload_size(const void *payload) {
   return checked_size(payload);
 }
 
+static inline bool heap_has_size(const void *payload, size_t bytes) {
+  return hardened_has_size(payload, bytes + WORD);
+}
+
+/* Looks at the tail first: an overflow is named as such. */
+RARE static void heap_check_sized(const void *payload, size_t alignment, size_t bytes) {
+  checked_size(payload);
+  hardened_check_sized(payload, alignment, bytes + WORD);
+}
+
 static bool heap_trim(size_t keep) {
   return hardened_trim(keep);
 }
@@ -152,15 +172,20 @@ static size_t asked_size(const struct block *block) {
   return block_size(block) - WORD - value_slack(unseal(&block->head)) - WORD;
 }
 
+/* Whether what lies behind the payload of a used block is as it was. */
+static bool slack_is_sound(struct block *block) {
+  return tail_is_sound((const char *)block_payload(block) + asked_size(block)) &&
+         hardened_slack_is_sound(block);
+}
+
 /* The payload of the first used block whose tail is broken, in a heap that is sound otherwise. */
 static const void *first_broken_tail(void) {
   if (!heap.first)
     return NULL;
   for (struct block *block = (struct block *)heap.first; block < heap_end_block();
        block = block_next(block)) {
-    const char *payload = block_payload(block);
-    if (block_state(block) == WASMALLOC_USED && !tail_is_sound(payload + asked_size(block)))
-      return payload;
+    if (block_state(block) == WASMALLOC_USED && !slack_is_sound(block))
+      return block_payload(block);
   }
   return NULL;
 }

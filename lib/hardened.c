@@ -12,7 +12,9 @@
  *      looks at it, and at the head of the block behind: so every byte past the end is watched.
  *   4. free looks at its block's own head. It is sealed for this address, so no other address has one, and says
  *      whether the block is used, so that none is freed twice.
- *   5. A freed block waits in a *quarantine* before it is handed out again, so that a pointer that was
+ *   5. A block knows what was asked for, and a free that names another size stops (sized.h).
+ *   6. What no malloc and no free comes across is found when the program ends, if it does (at_exit.h).
+ *   7. A freed block waits in a *quarantine* before it is handed out again, so that a pointer that was
  *      kept too long points at nothing for a while.
  *
  *      +------+----------------------+-------+------+-------------------+------+---------------------
@@ -125,6 +127,9 @@ RARE _Noreturn static void stop(const char *fault, const void *payload) {
   __builtin_trap();
 }
 
+/* The fault where a head is overwritten. */
+#define HEAD_OVERWRITTEN "underflow, or overflow of the block before"
+
 /* Which fault it is that no block that can be freed begins at an address. */
 RARE static const char *fault_of(const void *payload) {
   if (!heap.first || !payload_may_be_at((uintptr_t)payload))
@@ -136,8 +141,7 @@ RARE static const char *fault_of(const void *payload) {
       return "heap corrupted";
     block = (const struct block *)((const char *)block + block_size(block));
   }
-  return block == payload_block(payload) ? "underflow, or overflow of the block before"
-                                         : "free of what is no block";
+  return block == payload_block(payload) ? HEAD_OVERWRITTEN : "free of what is no block";
 }
 
 /* The value of the head of a payload that the program has passed: of a used block, or the program stops. */
@@ -313,10 +317,21 @@ NOT_INLINED static void *hand_out_fresh(struct block *block, size_t bytes) {
   return hand_out(block, size, head & PREVIOUS_USED, bytes);
 }
 
+/* So many bytes before the first block, and behind the last one, are looked at when the program ends. */
+#define BESIDE_HEAP 256
+
+#ifdef WASMALLOC_EXITS
+/* Those before it: zeros that are nobody's. */
+static const char *before_heap;
+#endif
+
 /* Before the first block. */
 static inline void draw_secret(void) {
   if (secret.factor)
     return;
+#ifdef WASMALLOC_EXITS
+  before_heap = memory_extend(NULL, BESIDE_HEAP, BESIDE_HEAP);
+#endif
   if (getentropy(&secret, sizeof(secret)))
     stop("no random numbers", NULL);
   secret.factor |= 1;
@@ -405,6 +420,22 @@ static size_t heap_payload_size(const void *payload) {
   return value_size(value) - WORD - value_slack(value);
 }
 
+/* Whether so many bytes were asked for. Whether there is a block at all is for free() to see: that is called next. */
+static inline bool heap_has_size(const void *payload, size_t bytes) {
+  if (!payload_may_be_at((uintptr_t)payload))
+    return false;
+  uint64_t value = payload_block(payload)->head & VALUE_MASK;
+  return value_size(value) - WORD - value_slack(value) == bytes;
+}
+
+/* Stops at a payload that the program frees with another size, or alignment, than it has. */
+RARE static void heap_check_sized(const void *payload, size_t alignment, size_t bytes) {
+  if (heap_payload_size(payload) != bytes)
+    stop("free with a wrong size", payload);
+  if ((uintptr_t)payload & (alignment - 1))
+    stop("free with a wrong alignment", payload);
+}
+
 static bool heap_trim(size_t keep) {
   free_list_reclaim(true);
   return tags_trim(keep);
@@ -423,30 +454,31 @@ static bool heap_next_block(struct wasmalloc_block *walk) {
 /* ---- the check ---- */
 
 /* Whether all words of memory are zero. */
-static bool is_zero(const void *from, const void *to) {
+RARE static bool is_zero(const void *from, const void *to) {
   for (const uint64_t *word = from; word < (const uint64_t *)to; ++word)
     if (*word)
       return false;
   return true;
 }
 
-/* As end_is_sound(), but byte by byte: the check reads blocks that other threads write to, and what was asked for
- * is theirs. */
-static bool end_is_sound_bytewise(const struct block *next, size_t slack) {
-  const unsigned char *byte = (const unsigned char *)next;
+/* Whether the slack of a used block is as it was. Looks byte by byte, as end_is_sound() does not: the check reads
+ * blocks that other threads write to, and what was asked for is theirs. */
+RARE static bool slack_is_sound(struct block *block) {
+  const unsigned char *byte = (const unsigned char *)block_next(block);
+  size_t slack = value_slack(unseal(&block->head));
   for (size_t place = 0; place < slack; ++place)
     if (*--byte != (unsigned char)(secret.pattern >> (7 - place % 8) * 8))
       return false;
-  return is_sealed(&next->head);
+  return true;
 }
 
 /* Whether a block's own words are sealed, its slack is as it was, and free memory is zero. */
-static bool block_is_sound(struct block *block) {
+RARE static bool block_is_sound(struct block *block) {
   const struct free_block *links = (struct free_block *)block;
   struct block *next = block_next(block);
   switch (block_state(block)) {
   case WASMALLOC_USED:
-    return end_is_sound_bytewise(next, value_slack(unseal(&block->head)));
+    return slack_is_sound(block) && is_sealed(&next->head);
   case WASMALLOC_INTERNAL:
     return (links->next == 0 || is_sealed(&links->next)) && is_zero(&links->previous, next);
   case WASMALLOC_FREE:
@@ -459,12 +491,12 @@ static bool block_is_sound(struct block *block) {
   }
 }
 
-/* Follows no word that is not sealed, so that a broken heap can be looked at. */
-static const void *heap_check(void) {
+/* The payload of the first broken block of all, or NULL. Counts those in quarantine. Follows no word that is not
+ * sealed, so that a broken heap can be looked at. */
+RARE static const void *first_broken(size_t *waiting) {
   if (!heap.first)
     return NULL;
   struct block *end = heap_end_block();
-  size_t waiting = 0;
   struct block *block;
   for (block = (struct block *)heap.first; block < end; block = block_next(block)) {
     if (!is_sealed(&block->head))
@@ -472,11 +504,22 @@ static const void *heap_check(void) {
     size_t least = block_is_foreign(block) ? LEAST_FOREIGN : MINIMUM_BLOCK;
     if (block_size(block) < least || !block_is_sound(block))
       return block_payload(block);
-    waiting += block_state(block) == WASMALLOC_INTERNAL;
+    *waiting += block_state(block) == WASMALLOC_INTERNAL;
   }
-  if (block != end || !is_sealed(&end->head))
-    return block_payload(end);
+  return block == end && is_sealed(&end->head) ? NULL : block_payload(end);
+}
+
+static const void *heap_check(void) {
+  size_t waiting = 0;
+  const void *broken = first_broken(&waiting);
+  if (broken || !heap.first)
+    return broken;
   for (uint32_t index = 0; index <= LARGE_QUEUE; ++index)
     waiting -= quarantine.queue[index].blocks;
   return waiting ? (const void *)-1 : tags_check();
 }
+
+#if defined(WASMALLOC_EXITS) && !defined(WASMALLOC_DEBUG)
+#include "at_exit.h"
+AT_EXIT(check_at_exit);
+#endif

@@ -1,9 +1,8 @@
 /*
  * The leak report of the debug build: the blocks that the program holds when it ends, by where it allocated them.
  *
- * It comes when all handlers of atexit() and all destructors of static objects have run: it is registered before
- * them, and they run in reverse order. What was allocated before main does not count: it is the runtime's, or a
- * static object's.
+ * It comes after the check (at_exit.h). What was allocated before main does not count: it is the runtime's, or a static
+ * object's.
  *
  * On the development machine there is none.
  */
@@ -12,8 +11,9 @@
 
 #ifdef __EMSCRIPTEN__
 
+#include "at_exit.h"
+
 #include <emscripten/emscripten.h>
-#include <stdlib.h>
 
 /* For JavaScript: Module._wasmalloc_check(). */
 EMSCRIPTEN_KEEPALIVE void *wasmalloc_check(void);
@@ -54,8 +54,9 @@ static struct call_stack *largest_leak(void) {
 }
 
 static void report_leaks(void) {
+  check_at_exit();
   heap_lock();
-  size_t blocks = heap_check() ? 0 : count_leaks();
+  size_t blocks = count_leaks();
   heap_unlock();
   if (!blocks)
     return;
@@ -82,10 +83,7 @@ static void report_leaks(void) {
     say("wasmalloc: to see files and lines, compile with -g and link with -gsource-map");
 }
 
-/* Before any other constructor that could register a handler. */
-__attribute__((constructor(101))) static void register_report(void) {
-  atexit(report_leaks);
-}
+AT_EXIT(report_leaks);
 
 /* As late as a constructor can be. The stacks' first memory is taken here, so that it does not come between the first
  * blocks. */

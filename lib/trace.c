@@ -18,6 +18,7 @@
 #define _GNU_SOURCE
 #include "compiler.h"
 #include "lock.h"
+#include "sized.h"
 
 #include <emscripten/heap.h>
 #include <errno.h>
@@ -390,15 +391,14 @@ PUBLISH(pvalloc)
 
 void FUNCTION(free_sized)(void *payload, size_t bytes);
 void FUNCTION(free_sized)(void *payload, size_t bytes) {
-  (void)bytes;
+  wasmalloc_check_sized(payload, 1, bytes);
   FUNCTION(free)(payload);
 }
 PUBLISH(free_sized)
 
 void FUNCTION(free_aligned_sized)(void *payload, size_t alignment, size_t bytes);
 void FUNCTION(free_aligned_sized)(void *payload, size_t alignment, size_t bytes) {
-  (void)alignment;
-  (void)bytes;
+  wasmalloc_check_sized(payload, alignment, bytes);
   FUNCTION(free)(payload);
 }
 PUBLISH(free_aligned_sized)

@@ -58,7 +58,8 @@ void wasmalloc_statistics(struct wasmalloc_statistics *statistics);
  * Checks every invariant of the heap. Returns NULL when all hold, else the
  * address of the first block that breaks one ((void *)-1 when the fault is
  * not in a block). Takes time in proportion to the number of blocks. With threads, what others have put aside for
- * themselves is not looked at (5_wasmalloc). The debug build also prints that block, its neighbours and the bytes
+ * themselves is not looked at (5_wasmalloc). In the hardened build it finds overflow, underflow and writes after free
+ * that no free() or malloc() has come across yet. The debug build also prints that block, its neighbours and the bytes
  * around, to stderr, and exports the function to JavaScript, as Module._wasmalloc_check().
  */
 void *wasmalloc_check(void);

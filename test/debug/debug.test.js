@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { capture } from '../../scripts/run.mjs';
 import { describeInBrowsers } from '../support/browser.js';
 import {
   allocatorFlag,
@@ -108,13 +109,14 @@ describe('debug', function () {
       ]),
     );
 
-  let example, unnamed, clean, broken, thread;
+  let example, unnamed, clean, broken, kept, thread;
   before(() => {
     // With assertions emcc would build libc++ once more.
     example = built('leak', EXAMPLE, '-g', '-gsource-map', '-sASSERTIONS=0');
     unnamed = built('unnamed', EXAMPLE, '-O1');
     clean = built('clean', here('clean.cpp'), '-O1');
     broken = built('broken', here('broken.c'), '-O1', '-fno-builtin');
+    kept = built('kept', here('kept.c'), '-O1', '-fno-builtin');
     const threads = ['-pthread', '-sPTHREAD_POOL_SIZE=1'];
     thread = built('thread', here('thread.c'), '-O1', '-g', '-gsource-map', ...threads);
   });
@@ -189,6 +191,19 @@ describe('debug', function () {
       [name, path.basename(file), line],
       ['keep', 'thread.c', lineOf(here('thread.c'), 'leak of a thread')],
     );
+  });
+
+  it('ends a program whose heap is broken at exit as one with any other fault, without a leak report', async () => {
+    await kept;
+    const { stdout, stderr, code } = await capture(process.execPath, [output('kept')]);
+    assert.equal(stdout, 'main is done\n');
+    const said = stderr.split('\n').filter((line) => line.startsWith('wasmalloc: '));
+    const address = said[0].match(/block 0x([0-9a-f]+) is/)[1];
+    assert.deepEqual(said, [
+      `wasmalloc: block 0x${address} is broken: overflow: what lies behind it was overwritten`,
+      `wasmalloc: overflow (block 0x${address.padStart(8, '0')})`,
+    ]);
+    assert.notEqual(code, 0);
   });
 
   describe('wasmalloc_check() from C and JavaScript', () => {

@@ -147,7 +147,7 @@ static size_t take_size(void) {
 /* ---- the model ---- */
 
 static size_t usable_size(const void *address);
-static void free_block(void *address, size_t choice);
+static void free_block(void *address, size_t size, size_t choice);
 
 static void expect_contents(const struct live *block, size_t kept, const void *address) {
   MUST(holds(address, block->size, kept, block->seed),
@@ -207,7 +207,7 @@ static void release(size_t i, size_t choice) {
   expect_contents(&live[i], live[i].size, live[i].address);
   disown(i);
   errno = NOTHING;
-  free_block(live[i].address, choice);
+  free_block(live[i].address, live[i].size, choice);
   expect_errno(NOTHING, "free");
   freed_lately[freed_count++ % FREED] = live[i].address;
   live[i] = live[--live_count];
@@ -238,7 +238,8 @@ static size_t usable_size(const void *address) {
   return asked_for;
 }
 
-static void free_block(void *address, size_t choice) {
+static void free_block(void *address, size_t size, size_t choice) {
+  (void)size;
   (void)choice;
   word_dealloc(address);
 }
@@ -311,13 +312,13 @@ static size_t usable_size(const void *address) {
   return malloc_usable_size((void *)(uintptr_t)address);
 }
 
-static void free_block(void *address, size_t choice) {
+static void free_block(void *address, size_t size, size_t choice) {
   switch (choice % 8) {
   case 0:
-    free_sized(address, 0);
+    free_sized(address, size);
     break;
   case 1:
-    free_aligned_sized(address, 1, 0);
+    free_aligned_sized(address, 1, size);
     break;
   default:
     free(address);

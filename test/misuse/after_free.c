@@ -157,7 +157,7 @@ static const struct misuse writes[] = {
      write_to_tail, 0},
 };
 
-const struct misuse_class after_free_class = CLASS("write after free", writes);
+const struct misuse_class after_free_class = CLASS("write after free", writes, AT_REUSE);
 
 /* ---- links ---- */
 
@@ -233,7 +233,7 @@ static const struct misuse links[] = {
     LINKS("nowhere", "memory that is not there", TO_NOWHERE),
 };
 
-const struct misuse_class links_class = CLASS("forged links", links);
+const struct misuse_class links_class = CLASS("forged links", links, AT_REUSE);
 
 /* ---- heads ---- */
 
@@ -317,4 +317,4 @@ static const struct misuse heads[] = {
     HEADS("copied", "becomes a copy of another block's", HEAD_COPIED),
 };
 
-const struct misuse_class heads_class = CLASS("forged heads", heads);
+const struct misuse_class heads_class = CLASS("forged heads", heads, AT_REUSE);

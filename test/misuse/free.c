@@ -16,6 +16,7 @@
 
 /* The misuse itself: the block has been freed already. */
 static void free_again(void *block, size_t size) {
+  misuse_follows();
   free(block);
   too_late();
   use_heap(size);
@@ -240,7 +241,7 @@ static const struct misuse double_frees[] = {
      of_aligned, 4096},
 };
 
-const struct misuse_class double_free_class = CLASS("double free", double_frees);
+const struct misuse_class double_free_class = CLASS("double free", double_frees, AT_ONCE);
 
 /* ---- what is no block ---- */
 
@@ -372,4 +373,4 @@ static const struct misuse no_blocks[] = {
     NO_BLOCKS("before-the-heap", "an address before the heap", INTERIOR, ONE_SIZE, BEFORE_THE_HEAP),
 };
 
-const struct misuse_class no_block_class = CLASS("free of no block", no_blocks);
+const struct misuse_class no_block_class = CLASS("free of no block", no_blocks, AT_ONCE);

@@ -33,8 +33,11 @@ static size_t at_most(size_t count, size_t bytes, size_t size) {
 /* ---- the table ---- */
 
 static const struct misuse_class *const classes[] = {
-    &double_free_class, &no_block_class, &overflow_class, &underflow_class, &after_free_class,
-    &links_class,       &heads_class,    &data_class,     &correct_class,
+    &double_free_class,   &no_block_class,       &overflow_class,   &underflow_class,
+    &after_free_class,    &links_class,          &heads_class,      &sized_class,
+    &kept_overflow_class, &kept_underflow_class, &kept_freed_class, &far_class,
+    &lost_class,          &mismatch_class,       &string_class,     &data_class,
+    &correct_class,
 };
 enum { CLASSES = sizeof classes / sizeof *classes };
 
@@ -42,8 +45,9 @@ static const size_t misuse_sizes[] = {8, 100, 4096, 300000};
 enum { SIZES = sizeof misuse_sizes / sizeof *misuse_sizes };
 
 /* The words of the hardened build's messages, in the order of the bits. */
-static const char *const words[] = {"double free", "free of what is no block", "overflow",
-                                    "underflow",   "write after free",         "heap corrupted"};
+static const char *const words[] = {
+    "double free",      "free of what is no block", "overflow",          "underflow",
+    "write after free", "heap corrupted",           "free with a wrong", "write beside the heap"};
 
 /* ---- what is exported ---- */
 
@@ -56,6 +60,10 @@ enum verdict {
 
 static volatile enum verdict verdict = RUNNING;
 static volatile bool late;
+
+/* When the program is, and whether it has done what it must not. */
+static volatile enum moment moment;
+static volatile bool misused;
 static char explanation[200];
 
 /* Freed memory that has been damaged, and whether it has been used again since. */
@@ -76,7 +84,8 @@ const char *misuse_list(void) {
 #define APPEND(...)                                                                                \
   length += (size_t)snprintf(text + length, length < sizeof text ? sizeof text - length : 0,       \
                              __VA_ARGS__)
-      APPEND("%s\t%s\t%s\t", misuse->name, classes[i]->name, misuse->text);
+      APPEND("%s\t%s\t%s\t%d\t", misuse->name, classes[i]->name, misuse->text,
+             (int)classes[i]->latest);
       for (size_t k = 0; k < sizeof words / sizeof *words; k++)
         if (misuse->caught_as >> k & 1)
           APPEND("%s,", words[k]);
@@ -120,6 +129,19 @@ int misuse_verdict(void) {
   return (int)verdict;
 }
 
+/* The runtime exits, as at the end of main(). Does not return. */
+void misuse_exit(void);
+void misuse_exit(void) {
+  moment = AT_EXIT;
+  verdict = RUNNING;
+  exit(0);
+}
+
+int misuse_moment(void);
+int misuse_moment(void) {
+  return (int)moment;
+}
+
 bool misuse_is_late(void);
 bool misuse_is_late(void) {
   return late;
@@ -152,8 +174,13 @@ void attack_failed(const char *format, ...) {
   END(EXPLOITED);
 }
 
+void misuse_follows(void) {
+  moment = AT_ONCE;
+}
+
 void too_late(void) {
   late = true;
+  misused = true;
 }
 
 /* ---- live blocks ---- */
@@ -291,7 +318,14 @@ static void use_all_small_sizes(void) {
       give(take(size));
 }
 
+/* Of memory that has been misused before. */
+static void note_reuse(void) {
+  if (misused)
+    moment = AT_REUSE;
+}
+
 void use_heap(size_t size) {
+  note_reuse();
   use(size);
   use(3 * size);
   if (damaged.address && !damaged.used_again) {
@@ -302,6 +336,7 @@ void use_heap(size_t size) {
 }
 
 void use_other_sizes(size_t size) {
+  note_reuse();
   const size_t sizes[] = {24, 40, 200, 1000, 3000, 10000, 100000, 500000};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     if (sizes[i] / 2 < size && size < sizes[i] * 2)
@@ -322,11 +357,19 @@ void use_other_sizes(size_t size) {
 
 static void hit(const char *address, size_t bytes) {
   bool is_free = true;
+  bool is_allowed = false;
   for (size_t i = 0; i < live_count; i++) {
+    if (address >= live[i].address && address + bytes <= live[i].address + live[i].size)
+      is_allowed = true;
     if (overlap(address, bytes, live[i].address, live[i].size)) {
       live[i].damaged = true;
       is_free = false;
     }
+  }
+  if (!is_allowed) {
+    misused = true;
+    if (moment == AT_ONCE)
+      moment = AT_FREE;
   }
   if (is_free) {
     damaged.address = address;

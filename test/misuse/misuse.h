@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* What the message of a stop may call the fault: one bit each, the words themselves are in misuse.c. A fault
  * often fits two words: the head before a block is also what lies behind the block before. */
 enum {
@@ -23,6 +27,8 @@ enum {
   AFTER_FREE = 16,
   CORRUPTED = 32,
   ANY_FAULT = 63,
+  WRONG_SIZE = 64, /* or alignment */
+  BESIDE_HEAP = 128,
   /* A program that must come to its end, and find everything as it should be. */
   NO_FAULT = 0,
 };
@@ -42,18 +48,26 @@ struct misuse {
   int argument; /* where programs differ in a number only */
 };
 
+/* When a program is stopped: in the call that is the misuse; when a block that was written to is freed or resized,
+ * or its neighbour; when the memory is used again; when the program ends. */
+enum moment { AT_ONCE, AT_FREE, AT_REUSE, AT_EXIT, NEVER };
+
 /* Programs of one kind: a row of the table. */
 struct misuse_class {
   const char *name;
   const struct misuse *programs;
   size_t count;
+  enum moment
+      latest; /* what the hardened build promises: of AT_EXIT and NEVER only that which it says */
 };
 
-#define CLASS(name, programs)                                                                      \
-  { name, programs, sizeof(programs) / sizeof(*(programs)) }
+#define CLASS(name, programs, latest)                                                              \
+  { name, programs, sizeof(programs) / sizeof(*(programs)), latest }
 
 extern const struct misuse_class double_free_class, no_block_class, overflow_class, underflow_class,
-    after_free_class, links_class, heads_class, data_class, correct_class;
+    after_free_class, links_class, heads_class, sized_class, kept_overflow_class,
+    kept_underflow_class, kept_freed_class, far_class, lost_class, mismatch_class, string_class,
+    data_class, correct_class;
 
 /* ---- the innocent part of the program ---- */
 
@@ -89,6 +103,9 @@ void damage(void *address, size_t bytes, enum pattern pattern);
 /* The same, with a word of a machine address's size. */
 void damage_word(void *address, uintptr_t word);
 
+/* What comes now is the misuse, whatever has been written before. */
+void misuse_follows(void);
+
 /* From here on it is too late: the allocator should have stopped the program by now. Whether an earlier
  * stop was in time is the promise of the hardened build alone. */
 void too_late(void);
@@ -102,5 +119,9 @@ extern char *heap_start;
 
 /* A variable that no block may overlap and nobody writes to. */
 extern uintptr_t victim[8];
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -1,34 +1,35 @@
 // The corpus of programs that misuse the heap, and the attacker's fuzz, as a module: builds it with an allocator and
 // runs it. For misuse.test.js and run.mjs.
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { BUILDS as OUR_BUILDS, PEERS, allocatorFlag } from '../../scripts/run.mjs';
 import { emcc, languageFlags, project, queued, temporaryFolder } from '../support/emcc.js';
 
-const COMPILE = [
-  ...['-O2', '-std=c11'],
-  ...['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'],
-];
+const COMPILE = ['-O2', '-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'];
 
 /** The compiler must not know what malloc and free are: it would leave out most of the corpus. */
 const CORPUS = [...COMPILE, '-fno-builtin'];
+
+const C = '-std=c11';
 
 const here = (name) => path.join(import.meta.dirname, name);
 
 /** The sources, and what each is compiled with. */
 const SOURCES = [
-  ...['misuse.c', 'free.c', 'overflow.c', 'after_free.c', 'sound.c'].map((name) => [
+  ...['misuse.c', 'free.c', 'overflow.c', 'after_free.c', 'at_exit.c', 'sound.c'].map((name) => [
     here(name),
-    CORPUS,
+    [...CORPUS, C],
   ]),
-  [here('attack.c'), [...CORPUS, '-DTEST_OTHER_ALLOCATOR']],
-  [path.join(project, 'test', 'c', 'model.c'), COMPILE],
+  [here('sized.cpp'), [...CORPUS, '-std=c++20']],
+  [here('attack.c'), [...CORPUS, C, '-DTEST_OTHER_ALLOCATOR']],
+  [path.join(project, 'test', 'c', 'model.c'), [...COMPILE, C]],
 ];
 
 /** What the module exports of misuse.c. */
-const EXPORTED = ['list', 'run', 'attack', 'verdict', 'is_late', 'explanation'];
+const EXPORTED = ['list', 'run', 'attack', 'exit', 'verdict', 'moment', 'is_late', 'explanation'];
 
 const LINK = [
   '-O2',
@@ -43,18 +44,49 @@ const LINK = [
   '--no-entry',
 ];
 
-/** A program that takes so long, in milliseconds, does not end: the slowest need a twentieth of it. */
+/**
+ * A program that takes so long, in milliseconds of this process's processor time for each of the threads that share
+ * it, does not end: the slowest need a twentieth of it.
+ */
 const PATIENCE = 5_000;
 
+/** Milliseconds of processor time that this process has taken. */
+function processorTime() {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** Calls a function when so much processor time has gone, however busy the machine is. Returns what calls it off. */
+function afterProcessorTime(milliseconds, callback) {
+  const end = processorTime() + milliseconds * availableParallelism();
+  const timer = setInterval(() => {
+    if (processorTime() < end) return;
+    clearInterval(timer);
+    callback();
+  }, milliseconds / 5);
+  return () => clearInterval(timer);
+}
+
+/** The build that does not exit unless it is told to. */
+const EXITING = { name: 'hardened-exit', of: 'hardened', more: ['-sEXIT_RUNTIME'] };
+
 /**
- * What the corpus is run with: a name, the linker's flags, whether it is ours, and whether it promises to stop all
- * that the corpus does.
+ * What the corpus is run with: a name, the linker's flags, whether it is ours, whether it promises to stop what
+ * the corpus does, and whether it looks once more when the program ends.
  */
 export const BUILDS = [
   { name: 'wasmalloc', ours: true },
-  ...OUR_BUILDS.map(({ name }) => ({ name, ours: true, promises: true })),
+  ...OUR_BUILDS.flatMap(({ name }) => (name === EXITING.of ? [{ name }, EXITING] : [{ name }])).map(
+    (build) => ({ ...build, ours: true, promises: true, exits: build.name !== EXITING.of }),
+  ),
   ...PEERS.map((name) => ({ name })),
-].map((build) => ({ ...build, link: [allocatorFlag(build.name)] }));
+].map(({ of, more = [], ...build }) => ({
+  ...build,
+  link: [allocatorFlag(of ?? build.name), ...more],
+}));
+
+/** When a program of a class is stopped at the latest, as misuse.h has it; the last is never. */
+const MOMENTS = ['at once', 'at free', 'at reuse', 'at exit', 'never'];
 
 /** The class that each of our builds has to bear. */
 const CORRECT = 'correct programs';
@@ -81,15 +113,17 @@ function compile(source, flags) {
  * Links the corpus with a build's allocator.
  *
  * @param {{ name: string, link: string[], compile?: string[] }} build
- * @returns {Promise<{ file: string, module: WebAssembly.Module }>} the JavaScript file, and the module
+ * @returns {Promise<{ file: string, module: WebAssembly.Module, exits: boolean }>} the JavaScript file, the
+ *   module, and whether a program is to be ended when it has nothing more to do
  */
-async function link({ name, link: flags, compile: more = [] }) {
+async function link({ name, link: flags, compile: more = [], exits = false }) {
   const inputs = await Promise.all(
     SOURCES.map(([source, own]) => compile(source, [...own, ...more])),
   );
   const file = path.join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
   await queued(() => emcc([...LINK, ...inputs, ...more, ...flags, '-o', file]));
-  return { file, module: await WebAssembly.compile(readFileSync(file.replace(/mjs$/, 'wasm'))) };
+  const module = await WebAssembly.compile(readFileSync(file.replace(/mjs$/, 'wasm')));
+  return { file, module, exits };
 }
 
 /** The programs, as the module lists them. */
@@ -104,12 +138,13 @@ async function list({ file, module }) {
   const lines = instance.UTF8ToString(Number(instance._misuse_list())).trimEnd().split('\n');
   const parts = (text) => text.split(',').filter((part) => part);
   return lines.map((line, number) => {
-    const [name, kind, text, words, sizes] = line.split('\t');
+    const [name, kind, text, latest, words, sizes] = line.split('\t');
     return {
       number,
       name,
       class: kind,
       text,
+      latest: MOMENTS[latest],
       words: parts(words),
       sizes: parts(sizes).map(Number),
     };
@@ -123,21 +158,21 @@ async function runInThreads(linked, runs, onResult) {
     const worker = new Worker(new URL('worker.js', import.meta.url), {
       workerData: { ...linked, runs: runs.slice(results.length) },
     });
-    let alarm;
+    let cancel = () => {};
     await new Promise((resolve, reject) => {
       const take = (result) => {
         results.push(result);
         onResult();
         if (results.length === runs.length || result.outcome === 'hangs') return resolve();
-        clearTimeout(alarm);
-        alarm = setTimeout(hang, PATIENCE);
+        cancel();
+        cancel = afterProcessorTime(PATIENCE, hang);
       };
       const hang = () =>
         take({ outcome: 'hangs', detail: `for ${PATIENCE / 1000} seconds`, late: false });
-      alarm = setTimeout(hang, 2 * PATIENCE); // the thread has to start, too
+      cancel = afterProcessorTime(2 * PATIENCE, hang); // the thread has to start, too
       worker.on('message', take).on('error', reject);
     }).finally(() => {
-      clearTimeout(alarm);
+      cancel();
       worker.removeAllListeners('message');
       return worker.terminate();
     });
@@ -155,9 +190,9 @@ const SHARE = 150;
  *   onProgress?: (fraction: number, what?: string) => void }} [options] all of {@link BUILDS}, all programs and all
  *   sizes unless told
  * @returns {Promise<{ programs: object[], results: Record<string, object[]> }>} the programs (`name`, `class`,
- *   `text`, `words` that a stop may give as its reason, `sizes`), and by build a record for each run: `program`
- *   (its name), `size`, `outcome` ('stopped' | 'crashed' | 'exploited' | 'hangs' | 'unnoticed'), the `word`
- *   of a hardened build's message, `late` (the misuse had been done before it was stopped), `detail`
+ *   `text`, when it is to be stopped at the `latest`, `words` that a stop may give as its reason, `sizes`), and by build a
+ *   record for each run: `program` (its name), `size`, `outcome` ('stopped' | 'crashed' | 'exploited' | 'hangs' |
+ *   'unnoticed'), the `word` of a hardened build's message, `when` it was stopped, `late` (that was too late), `detail`
  */
 export async function runCorpus({
   builds = BUILDS,
@@ -232,15 +267,16 @@ export async function attackModule({ rounds, seed = 1, build }) {
   return ends;
 }
 
-/** Whether a program came to the end that it should have: stopped in time for the right reason, or by itself. */
-export function isAsPromised({ words }, { outcome, word, late }) {
+/**
+ * Whether a program came to the end that it should have with a build that promises it: stopped in time for the right
+ * reason, or by itself. Nothing is promised of what only a look at the program's end can find if there is none, and of
+ * what nobody can find.
+ */
+export function isAsPromised({ words, latest }, { outcome, word, when, late }, { exits }) {
   if (words.length === 0) return outcome === 'unnoticed';
-  return outcome === 'stopped' && !late && words.some((each) => word?.startsWith(each));
-}
-
-/** Whether a program was stopped, for whatever reason, or came to its end if it is correct. */
-function isGood({ words }, { outcome }) {
-  return outcome === (words.length === 0 ? 'unnoticed' : 'stopped');
+  if (latest === 'never' || (latest === 'at exit' && !exits)) return true;
+  const inTime = !late && MOMENTS.indexOf(when) <= MOMENTS.indexOf(latest);
+  return outcome === 'stopped' && inTime && words.some((each) => word?.startsWith(each));
 }
 
 /**
@@ -253,16 +289,17 @@ function isGood({ words }, { outcome }) {
  */
 export function brokenPromises({ programs, results }, builds) {
   const byName = new Map(programs.map((program) => [program.name, program]));
-  return builds.flatMap(({ name, ours, promises }) =>
+  return builds.flatMap(({ name, ours, promises, exits }) =>
     results[name]
       .filter((run) => {
         const program = byName.get(run.program);
-        return (promises || (ours && program.class === CORRECT)) && !isAsPromised(program, run);
+        const counts = promises || (ours && program.class === CORRECT);
+        return counts && !isAsPromised(program, run, { exits });
       })
-      .map(({ program, size, outcome, late, detail }) => {
-        const { words } = byName.get(program);
-        const wanted = words.length > 0 ? ` (expected: ${words.join(' or ')})` : '';
-        const how = `${outcome}${late ? ' too late' : ''}: ${detail}${wanted}`;
+      .map(({ program, size, outcome, when, late, detail }) => {
+        const { words, latest } = byName.get(program);
+        const wanted = words.length > 0 ? ` (expected ${latest}: ${words.join(' or ')})` : '';
+        const how = `${outcome}${when ? ` ${when}` : ''}${late ? ', too late' : ''}: ${detail}${wanted}`;
         return `${name}: ${program} of ${size} bytes: ${how}`;
       }),
   );
@@ -276,8 +313,20 @@ const REST = {
   unnoticed: 'nobody noticed anything',
 };
 
+/** When runs are stopped, in the order of time: 'at free 3, never 1'. Without numbers if it is the same for all. */
+function whenStopped(runs) {
+  const counts = MOMENTS.map((moment) => [
+    moment,
+    runs.filter(({ outcome, when }) => (outcome === 'stopped' ? when : 'never') === moment).length,
+  ]).filter(([, count]) => count > 0);
+  return counts.length === 1
+    ? counts[0][0]
+    : counts.map(([moment, count]) => `${moment} ${count}`).join(', ');
+}
+
 /**
- * The two tables of the page: what each build stops, by class, and what becomes of the rest.
+ * The tables of the page: when each build stops the programs of a class; how many of those that are not to be stopped
+ * end as they should; and what becomes of the rest.
  *
  * @param {{ programs: object[], results: Record<string, object[]> }} corpus from {@link runCorpus}
  * @returns {{ head: string[], rows: string[][] }[]}
@@ -286,30 +335,34 @@ export function summarize({ programs, results }) {
   const byName = new Map(programs.map((program) => [program.name, program]));
   const builds = Object.keys(results);
   const runsOf = (build, test) => results[build].filter((run) => test(byName.get(run.program)));
-  const rows = [...new Set(programs.map(({ class: kind }) => kind))].map((kind) => {
-    const counts = builds.map((build) => {
-      const runs = runsOf(build, (program) => program.class === kind);
-      return { good: runs.filter((run) => isGood(byName.get(run.program), run)).length, of: runs };
+  const rowsOf = (isMisuse, cell) => {
+    const chosen = programs.filter(({ words }) => words.length > 0 === isMisuse);
+    return [...new Set(chosen.map(({ class: kind }) => kind))].map((kind) => {
+      const all = builds.map((build) => runsOf(build, (program) => program.class === kind));
+      const count = chosen.filter((program) => program.class === kind).length;
+      return [kind, String(count), String(all[0].length), ...all.map(cell)];
     });
-    const count = programs.filter((program) => program.class === kind).length;
-    return [
-      kind,
-      String(count),
-      String(counts[0].of.length),
-      ...counts.map(({ good }) => `${good}`),
-    ];
-  });
+  };
+  const head = ['programs', 'runs', ...builds];
   const misused = (build) => runsOf(build, ({ words }) => words.length > 0);
   const all = misused(builds[0]).length;
+  const counts = (test) => builds.map((build) => `${misused(build).filter(test).length}`);
   const rest = Object.entries(REST).map(([outcome, text]) => [
     text,
-    ...builds.map((build) => `${misused(build).filter((run) => run.outcome === outcome).length}`),
+    ...counts((run) => run.outcome === outcome),
   ]);
-  const stopped = builds.map(
-    (build) => `${misused(build).filter(({ outcome }) => outcome === 'stopped').length}`,
-  );
   return [
-    { head: ['class', 'programs', 'runs', ...builds], rows },
-    { head: [`of ${all} runs`, ...builds], rows: [['stopped', ...stopped], ...rest] },
+    { head: ['misuse is stopped', ...head], rows: rowsOf(true, whenStopped) },
+    {
+      head: ['ends as it should', ...head],
+      rows: rowsOf(
+        false,
+        (runs) => `${runs.filter(({ outcome }) => outcome === 'unnoticed').length}`,
+      ),
+    },
+    {
+      head: [`of ${all} runs with misuse`, ...builds],
+      rows: [['stopped', ...counts(({ outcome }) => outcome === 'stopped')], ...rest],
+    },
   ];
 }

@@ -211,7 +211,7 @@ static const struct misuse overflows[] = {
      BEHIND_FREE, ALL_SIZES, overflow_into_freed_later, BYTES(32, LETTERS)},
 };
 
-const struct misuse_class overflow_class = CLASS("overflow", overflows);
+const struct misuse_class overflow_class = CLASS("overflow", overflows, AT_FREE);
 
 /* ---- underflow ---- */
 
@@ -322,4 +322,4 @@ static const struct misuse underflows[] = {
      BEFORE, ALL_SIZES, underflow_then_realloc, BYTES(1, FLIPPED)},
 };
 
-const struct misuse_class underflow_class = CLASS("underflow", underflows);
+const struct misuse_class underflow_class = CLASS("underflow", underflows, AT_FREE);

@@ -9,14 +9,7 @@ import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { choose } from '../support/choose.js';
 import { readPart, writePart } from '../support/page.js';
 import { attack, whyNoAttack } from './attack.js';
-import {
-  BUILDS,
-  attackModule,
-  brokenPromises,
-  isAsPromised,
-  runCorpus,
-  summarize,
-} from './misuse.js';
+import { BUILDS, attackModule, brokenPromises, runCorpus, summarize } from './misuse.js';
 
 const NAMES = BUILDS.map(({ name }) => name);
 
@@ -25,14 +18,15 @@ const MEMORY64 = ['-sMEMORY64', '-Wno-experimental'];
 
 const HELP = `Usage: npm run misuse [-- options]
 
-Runs small programs that misuse the heap, each for blocks of several sizes, and prints how many of each class a
-build stops. The exit code is 1 when a build that promises to stop all of them does not, or a correct program fails.
+Runs small programs that misuse the heap, each for blocks of several sizes, and prints when a build stops
+those of each class. The exit code is 1 when a build that promises to stop them does not, or a correct program fails.
 
   --builds NAMES    only these, divided by commas: ${NAMES.join(' ')}
   -g, --grep TEXT   only programs with this in their name or class; says what became of each
   --sizes NUMBERS   only for blocks of these sizes, divided by commas: 8, 100, 4096, 300000
   --memory64        in 64-bit memory (needs Node 24)
   --write           writes the tables into docs/security.md
+  --check           writes nothing; fails when they are not up to date there
   --json            prints the results as JSON
   --help            this text
 
@@ -70,11 +64,9 @@ function printRuns({ programs, results }) {
     console.log(`${program.name}: ${program.text}`);
     for (const [build, runs] of Object.entries(results))
       for (const run of runs.filter(({ program: name }) => name === program.name)) {
-        const { size, outcome, late, detail } = run;
-        const remark = isAsPromised(program, run) ? '' : late ? ', too late' : '';
-        console.log(
-          `  ${build.padEnd(9)} ${String(size).padStart(6)} ${outcome}${remark}: ${detail}`,
-        );
+        const { size, outcome, when, late, detail } = run;
+        const how = `${outcome}${when ? ` ${when}` : ''}${late && program.words.length ? ', late' : ''}`;
+        console.log(`  ${build.padEnd(13)} ${String(size).padStart(6)} ${how}: ${detail}`);
       }
   }
 }
@@ -117,6 +109,7 @@ async function main() {
       sizes: { type: 'string' },
       memory64: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
       attack: { type: 'boolean', default: false },
@@ -131,8 +124,11 @@ async function main() {
   const named = choose(BUILDS, values.builds?.split(','), 'build');
   const builds = values.memory64 ? named.map((build) => ({ ...build, compile: MEMORY64 })) : named;
   const sizes = values.sizes?.split(',').map((text) => number('sizes', text));
-  if (values.write && (values.builds || values.grep || values.sizes || values.memory64))
-    throw new Error('--write needs all builds and all programs: leave the other options out');
+  const partial = values.builds || values.grep || values.sizes || values.memory64;
+  if ((values.write || values.check) && partial)
+    throw new Error(
+      '--write and --check need all builds and all programs: leave the other options out',
+    );
   const { version } = await ensureEmscripten();
   const onProgress = progressBar('misuse');
   const text = values.grep;
@@ -150,6 +146,13 @@ async function main() {
     console.error('docs/security.md is up to date now.');
   }
   const failures = brokenPromises(corpus, builds);
+  if (values.check) {
+    const page = readTables();
+    if (page.version !== version)
+      failures.push(`docs/security.md is about Emscripten ${page.version}, and this is ${version}`);
+    else if (page.text !== misuseTables(corpus, version))
+      failures.push('docs/security.md is not up to date: npm run misuse -- --write');
+  }
   for (const line of failures) console.error(line);
   process.exitCode = failures.length > 0 ? 1 : 0;
 }

@@ -136,7 +136,7 @@ static const struct misuse data[] = {
 };
 
 const struct misuse_class data_class =
-    CLASS("freed memory: nothing left, not reused at once", data);
+    CLASS("freed memory: nothing left, not reused at once", data, NEVER);
 
 /* ---- correct programs ---- */
 
@@ -402,4 +402,4 @@ static const struct misuse correct[] = {
     {"library", "strdup(), asprintf(), getline()", NO_FAULT, ALL_SIZES, library, 0},
 };
 
-const struct misuse_class correct_class = CLASS("correct programs", correct);
+const struct misuse_class correct_class = CLASS("correct programs", correct, NEVER);

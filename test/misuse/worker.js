@@ -3,11 +3,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
 
-const { file, module, runs } = workerData;
+const { file, module, exits, runs } = workerData;
 const { default: create } = await import(pathToFileURL(file));
 
 /** An enum of misuse.c. */
 const VERDICTS = ['unnoticed', 'exploited', 'impossible', 'stopped'];
+
+/** When a program was stopped: an enum of misuse.h. */
+const MOMENTS = ['at once', 'at free', 'at reuse', 'at exit'];
 
 /** The message of a hardened build. */
 const MESSAGE = /^wasmalloc: (.+) \(block 0x[0-9a-f]+\)$/m;
@@ -34,14 +37,23 @@ async function runOne([name, ...args]) {
     },
   });
   let end;
-  try {
-    instance[`_misuse_${name}`](...args);
-  } catch (error) {
-    end = error;
-  }
+  const call = (...words) => {
+    try {
+      instance[`_misuse_${words[0]}`](...words.slice(1));
+    } catch (error) {
+      end = error;
+    }
+    return VERDICTS[instance._misuse_verdict()];
+  };
+  let outcome = call(name, ...args);
   const late = Boolean(instance._misuse_is_late());
-  const outcome = VERDICTS[instance._misuse_verdict()];
-  if (outcome === 'stopped') return { late, ...judgeEnd(end, said) };
+  // Whoever has not noticed anything may still do so when the program ends.
+  if (outcome === 'unnoticed' && exits) {
+    call('exit');
+    if (end.name !== 'ExitStatus') outcome = 'stopped';
+  }
+  const when = MOMENTS[instance._misuse_moment()];
+  if (outcome === 'stopped') return { late, when, ...judgeEnd(end, said) };
   // An address is a BigInt in 64-bit memory.
   const detail = instance.UTF8ToString(Number(instance._misuse_explanation()));
   return { outcome, detail, late };
