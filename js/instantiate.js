@@ -79,7 +79,7 @@ function checkExports(exports, name) {
     throw new LoadError(`the module for ${name} is no allocator: it does not export ${missing}`);
 }
 
-/** Loads and instantiates the module; answers its memory and its exports. */
+/** Loads and instantiates the module; answers its memory, its exports, and an address that all blocks lie above. */
 async function start(load, name, { initial, maximum, memory, module, url }) {
   const wantsMemory = (initial ?? maximum ?? memory) !== undefined;
   if (url !== undefined) module = await loadFrom(absoluteUrl(url));
@@ -95,7 +95,9 @@ async function start(load, name, { initial, maximum, memory, module, url }) {
     const imports = imported ? { env: { memory: imported } } : {};
     const { exports } = await WebAssembly.instantiate(module, imports);
     checkExports(exports, name);
-    return { exports, memory: imported ?? exports.memory };
+    // The record is static data, and the heap lies behind all of these.
+    const lowest = exports.heap_statistics() >>> 0;
+    return { exports, memory: imported ?? exports.memory, lowest };
   } catch (cause) {
     if (cause instanceof LoadError) throw cause;
     throw new LoadError(`cannot instantiate ${name}: ${cause.message}`, { cause });
@@ -122,7 +124,7 @@ export async function instantiateWith(load, name, options = {}) {
   try {
     const instance = await start(load, name, options);
     memoriesInUse.add(instance.memory);
-    return new Heap(name, instance.memory, instance.exports);
+    return new Heap(name, instance.memory, instance.exports, instance.lowest);
   } catch (error) {
     memoriesInUse.delete(memory);
     throw error;
