@@ -3,13 +3,8 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { replayAllocators } from '../../js/index.js';
-import { emcc, temporaryFolder } from '../support/emcc.js';
-import { allocators, project, run } from './support.js';
-
-// npm tells its scripts its own settings, which are not those of a folder elsewhere.
-const env = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
-);
+import { emcc } from '../support/emcc.js';
+import { allocators, installPackage, project } from './support.js';
 
 const NODE_PROGRAM = `
 import { allocators, instantiate } from 'wasmalloc';
@@ -42,17 +37,9 @@ int main(void) {
 describe('the package, installed from its tarball into an empty folder', function () {
   this.timeout(600_000); // the first link of all builds Emscripten's libraries
 
-  let folder, files;
-  const inFolder = (program, ...args) => run(program, args, { cwd: folder, env });
-
+  let folder, files, inFolder;
   before(() => {
-    folder = temporaryFolder('wasmalloc-package-');
-    const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
-    const [tarball] = JSON.parse(run('npm', pack, { cwd: project, env }).stdout);
-    files = tarball.files.map((file) => file.path);
-    writeFileSync(path.join(folder, 'package.json'), '{ "private": true, "type": "module" }');
-    const install = ['install', '--offline', '--no-audit', '--no-fund', `./${tarball.filename}`];
-    inFolder('npm', ...install);
+    ({ folder, files, run: inFolder } = installPackage());
   });
 
   it('holds what it needs, and nothing else', () => {
