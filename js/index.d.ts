@@ -474,7 +474,10 @@ export interface Trace extends AsyncIterable<TraceBatch> {
  * Opens a trace, as a program writes it that was linked with `:trace=1`.
  *
  * ```js
+ * import { readTrace } from 'wasmalloc';
+ *
  * const trace = await readTrace('app.trace');
+ * let total = 0;
  * for await (const batch of trace)
  *   for (let i = 0; i < batch.length; ++i) total += batch.size[i];
  * ```
