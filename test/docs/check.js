@@ -136,13 +136,21 @@ function compile(program, args, folder) {
   run(program === 'emcc' ? emcc : emxx, args, { cwd: folder, env: { ...process.env, ...env } });
 }
 
+/** Flags without which emcc would build its libraries once more, with assertions, and C++'s for a C program. */
+const NO_ASSERTIONS = '-sASSERTIONS=0';
+const NO_CPP = '-sDEFAULT_TO_CXX=0';
+
 /** Runs commands as they stand, but installs nothing: that has been done. */
-function runShell(text, { folder, stubs }, env) {
+function runShell(text, { folder, stubs }, EMCC_CFLAGS) {
   const { emcc, env: emscriptenEnv } = findEmscripten();
   const PATH = [path.dirname(emcc), process.env.PATH].join(path.delimiter);
-  const environment = { ...process.env, ...emscriptenEnv, ...env, PATH, CALLS: '/dev/null' };
+  const variables = { PATH, CALLS: '/dev/null', EMCC_CFLAGS };
   const npm = `npm() { ${path.join(stubs, 'npm')} "$@"; }`;
-  return run('/bin/bash', [...STRICTLY, `${npm}\n${text}`], { cwd: folder, env: environment });
+  return run('/bin/bash', [...STRICTLY, `${npm}\n${text}`], {
+    cwd: folder,
+    env: { ...process.env, ...emscriptenEnv, ...variables },
+    timeout: 1_500_000, // it may build libraries all the same
+  });
 }
 
 /** How bash takes commands: the first that fails ends it. */
@@ -204,7 +212,7 @@ const LANGUAGES = {
     const build = `emcmake cmake -B built -Dwasmalloc_DIR=$(npx wasmalloc --cmake)
 cmake --build built
 node built/app.js`;
-    assert.match(runShell(build, page, FOR_C).stdout, /^runs$/m);
+    assert.match(runShell(build, page, `${NO_ASSERTIONS} ${NO_CPP}`).stdout, /^runs$/m);
   },
 
   sh(block, page, link) {
@@ -220,12 +228,10 @@ node built/app.js`;
     }
     assert.equal(block.mark, undefined, 'a block that is run is marked');
     if (commands.some(isLinker) && !link) return;
-    runShell(block.text, page, commands.some(([program]) => program === 'em++') ? {} : FOR_C);
+    const isCpp = commands.some(([program]) => program === 'em++');
+    runShell(block.text, page, isCpp ? NO_ASSERTIONS : `${NO_ASSERTIONS} ${NO_CPP}`);
   },
 };
-
-/** Without it emcc would take a C program for C++, and build more libraries than the project needs elsewhere. */
-const FOR_C = { EMCC_CFLAGS: '-sDEFAULT_TO_CXX=0' };
 
 /** Somebody who reads the pages and tries what stands there, each page in a project of its own. */
 export class Reader {
@@ -246,13 +252,11 @@ export class Reader {
     const folder = path.join(this.#installed, `page-${this.#pages.size}`);
     const stubs = path.join(folder, '.stubs');
     mkdirSync(stubs, { recursive: true });
-    for (const file of ['package.json', 'node_modules'])
-      cpSync(path.join(this.#installed, file), path.join(folder, file), {
-        recursive: true,
-        verbatimSymlinks: true,
-      });
+    const modules = [this.#installed, folder].map((each) => path.join(each, 'node_modules'));
+    cpSync(...modules, { recursive: true, verbatimSymlinks: true });
     const write = (file, content) => writeFileSync(path.join(folder, file), content);
     for (const file of ['app.c', 'app.cpp']) write(file, APP);
+    write('package.json', '{ "private": true }');
     write('CMakeLists.txt', CMAKE_LISTS);
     write('app.trace', writeTrace(EVENTS));
     copyFileSync(path.join(PROJECT, 'examples/leak/leak.cpp'), path.join(folder, 'leak.cpp'));
