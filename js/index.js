@@ -3,23 +3,25 @@
 // Every function is described in index.d.ts, beside its type.
 import { files } from '../dist/files.js';
 import { files as replayFiles } from '../dist/replay-files.js';
-import { instantiateWith } from './instantiate.js';
-import { loadFrom } from './load.js';
-import { replayWith, startReplayWith } from './replay.js';
+import * as heaps from './instantiate.js';
+import { addModules } from './load.js';
+import * as replays from './replay.js';
 
 export * from './shared.js';
 
-const load = (file) => loadFrom(files[file]());
-const loadReplay = (file) => loadFrom(replayFiles[file]());
+// The tables are handed on by what needs them, so that a bundler can drop the others.
 
 export function instantiate(name, options) {
-  return instantiateWith(load, name, options);
+  addModules(files);
+  return heaps.instantiate(name, options);
 }
 
 export function startReplay(name, program, modules) {
-  return startReplayWith(loadReplay, name, program, modules);
+  addModules(replayFiles);
+  return replays.startReplay(name, program, modules);
 }
 
 export function replay(source, options) {
-  return replayWith(loadReplay, source, options);
+  addModules(replayFiles);
+  return replays.replay(source, options);
 }

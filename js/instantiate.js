@@ -1,11 +1,10 @@
-// Makes heaps. Usage: const heap = await instantiateWith(load, 'bins', { maximum: 100 });
-// where `load` answers the compiled module for a file's name, as the package's entries have it.
+// Makes heaps. Usage: const heap = await instantiate('bins', { maximum: 100 });
 // What the options mean is described in index.d.ts.
 import { allocators } from '../dist/allocators.js';
 import { checkInteger, show } from './check.js';
 import { InvalidArgumentError, LoadError, UnknownAllocatorError } from './errors.js';
 import { Heap } from './heap.js';
-import { loadFrom } from './load.js';
+import { loadFrom, loadModule } from './load.js';
 
 const MAXIMUM_PAGES = 65536;
 
@@ -80,10 +79,10 @@ function checkExports(exports, name) {
 }
 
 /** Loads and instantiates the module; answers its memory, its exports, and an address that all blocks lie above. */
-async function start(load, name, { initial, maximum, memory, module, url }) {
+async function start(name, { initial, maximum, memory, module, url }) {
   const wantsMemory = (initial ?? maximum ?? memory) !== undefined;
   if (url !== undefined) module = await loadFrom(absoluteUrl(url));
-  module ??= await load(`${name}${wantsMemory ? '.imported' : ''}.wasm`);
+  module ??= await loadModule(`${name}${wantsMemory ? '.imported' : ''}.wasm`);
   const importsMemory = WebAssembly.Module.imports(module).some(({ kind }) => kind === 'memory');
   if (wantsMemory && !importsMemory) {
     throw new InvalidArgumentError(
@@ -104,13 +103,7 @@ async function start(load, name, { initial, maximum, memory, module, url }) {
   }
 }
 
-/**
- * @param {(file: string) => Promise<WebAssembly.Module>} load
- * @param {string} name
- * @param {object} [options]
- * @returns {Promise<Heap>}
- */
-export async function instantiateWith(load, name, options = {}) {
+export async function instantiate(name, options = {}) {
   const names = allocators.map((allocator) => allocator.name);
   if (!names.includes(name)) {
     throw new UnknownAllocatorError(
@@ -122,7 +115,7 @@ export async function instantiateWith(load, name, options = {}) {
   // At once, so that no second call slips in while the module loads.
   if (memory) memoriesInUse.add(memory);
   try {
-    const instance = await start(load, name, options);
+    const instance = await start(name, options);
     memoriesInUse.add(instance.memory);
     return new Heap(name, instance.memory, instance.exports, instance.lowest);
   } catch (error) {

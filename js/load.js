@@ -1,4 +1,4 @@
-// Compiles the modules of this package and others. Usage: await loadFrom(new URL('…/bins.wasm'))
+// Compiles the modules of this package, and others. Usage: await loadModule('bins.wasm')
 import { builtin } from './builtin.js';
 import { LoadError } from './errors.js';
 
@@ -37,12 +37,34 @@ export function loadFrom(url) {
   return compileOnce(url.href, () => fetchBytes(url));
 }
 
+/** The tables of this package's modules that have been handed over, by the files' names. */
+const tables = new Set();
+
 /**
- * @param {string} name by which the module is known afterwards
- * @param {string} base64 its bytes
+ * Says where some of this package's modules are: at an address, or in a text. What no table has is looked for in dist/.
+ *
+ * @param {Record<string, string | (() => URL)>} table base64, or a function that answers an address, by file name
+ */
+export function addModules(table) {
+  tables.add(table);
+}
+
+/** The address of a file in dist/. Bundlers do not see it, and are not to: they would look for all that may be there. */
+function besideThis(file) {
+  return new URL(file, import.meta.url.replace(/js\/[^/]*$/, 'dist/'));
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+}
+
+/**
+ * @param {string} file one of dist/, such as 'bins.wasm'
  * @returns {Promise<WebAssembly.Module>}
  * @throws {LoadError}
  */
-export function loadEmbedded(name, base64) {
-  return compileOnce(name, () => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)));
+export function loadModule(file) {
+  const source = [...tables].find((table) => Object.hasOwn(table, file))?.[file];
+  if (typeof source === 'string') return compileOnce(file, () => bytesOf(source));
+  return loadFrom(source ? source() : besideThis(file));
 }

@@ -1,10 +1,10 @@
 // Replays a trace on allocators, and compares them.
-// Usage: const result = await replayWith(load, 'app.trace', { rounds: 7 });
-// where `load` answers the compiled module for a file's name, as the package's entries have it.
+// Usage: const result = await replay('app.trace', { rounds: 7 });
 // Every function is described in index.d.ts, beside its type.
 import { replayModules } from '../dist/replay-modules.js';
 import { checkInteger, show } from './check.js';
 import { InvalidArgumentError, LoadError, TraceError, UnknownAllocatorError } from './errors.js';
+import { loadModule } from './load.js';
 import { EVENT_KINDS, readTrace } from './trace.js';
 
 const PAGE = 65536;
@@ -134,9 +134,9 @@ function checkName(name, names) {
   );
 }
 
-export async function startReplayWith(load, name, program, modules = {}) {
+export async function startReplay(name, program, modules = {}) {
   checkName(name, [...replayAllocators, ...Object.keys(modules)]);
-  const module = modules[name] ?? (await load(`replay-${name}.wasm`));
+  const module = modules[name] ?? (await loadModule(`replay-${name}.wasm`));
   // It needs no system: what it imports is what it would tell or ask one.
   const imports = {};
   for (const { module: from, name: what } of WebAssembly.Module.imports(module))
@@ -189,8 +189,8 @@ const NOTHING = Object.fromEntries(STATE.map((field) => [field, 0]));
  * Runs the whole program once, or as far as it comes in `limit` milliseconds; answers the last state, the
  * time, the fault if there is one, and whether it was too slow.
  */
-async function runOnce(load, name, program, { measured, limit, modules }) {
-  const instance = await startReplayWith(load, name, program, modules);
+async function runOnce(name, program, { measured, limit, modules }) {
+  const instance = await startReplay(name, program, modules);
   let time = 0;
   let state = NOTHING;
   for (const [i, piece] of program.pieces.entries()) {
@@ -281,7 +281,7 @@ function checkOptions({ rounds, limit, allocators, modules, onProgress }) {
   for (const name of allocators) checkName(name, names);
 }
 
-export async function replayWith(load, source, options = {}) {
+export async function replay(source, options = {}) {
   const { rounds = 7, limit = 60, allocators = replayAllocators } = options;
   const { modules = {}, onProgress = () => {} } = options;
   checkOptions({ rounds, limit, allocators, modules, onProgress });
@@ -295,7 +295,7 @@ export async function replayWith(load, source, options = {}) {
   const left = new Map(names.map((name) => [name, limit * 1000]));
   const runNext = async (name, isMeasured) => {
     const options = { measured: isMeasured, limit: left.get(name), modules };
-    const result = await runOnce(load, name, program, options);
+    const result = await runOnce(name, program, options);
     left.set(name, left.get(name) - result.time);
     return result;
   };

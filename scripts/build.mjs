@@ -119,7 +119,7 @@ function isFresh() {
   return Math.min(...outputs().map(time)) > newestSource;
 }
 
-/** Writes the two tables of modules by file name: js/index.js takes one, js/embedded.js the other. */
+/** Writes the two tables of modules by file name (addModules() in js/load.js): one for js/index.js, one for js/embedded.js. */
 function publishTables(folder, publish, prefix, modules) {
   const write = (name, rows) => {
     const text = rows.map((row) => `  ${row},\n`).join('');

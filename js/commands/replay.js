@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { InvalidArgumentError } from '../errors.js';
 import { progressBar } from '../progress.js';
-import { replay, replayAllocators } from '../index.js';
+import { replay, replayAllocators } from '../replay.js';
 import { namingFile, onlyFile } from './common.js';
 
 export const HELP = `Usage: npx wasmalloc replay FILE [--rounds N] [--limit SECONDS] [--allocators NAME,NAME...] [--json]

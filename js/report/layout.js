@@ -1,8 +1,7 @@
 // Where each block stands in the heap of an allocator that a trace is replayed on.
 // Usage: for await (const layout of layouts('bins', program, calls)) layout.forEachStretch((kind, start, size) => …)
 import { HeapCorruptionError, LoadError } from '../errors.js';
-import { startReplay } from '../index.js';
-import { instructionWords } from '../replay.js';
+import { instructionWords, startReplay } from '../replay.js';
 
 /** What a stretch of the heap is: asked for by the program; beyond what it has asked for; in no block. */
 export const STRETCH = { used: 0, lost: 1, free: 2 };
