@@ -5,6 +5,7 @@ import { InvalidArgumentError } from './errors.js';
 export function show(value) {
   if (typeof value === 'string') return JSON.stringify(value.slice(0, 60));
   if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }
 
@@ -21,7 +22,8 @@ export function checkInteger(name, value, minimum, maximum = Infinity) {
 /** Throws unless `value` can be an address. */
 export function checkAddress(address) {
   if (Number.isInteger(address) && address >= 0 && address <= MAXIMUM_ADDRESS) return;
-  const hint = address < 0 ? ' (WebAssembly hands addresses out signed: write address >>> 0)' : '';
+  const isSigned = typeof address === 'number' && address < 0;
+  const hint = isSigned ? ' (WebAssembly hands addresses out signed: write address >>> 0)' : '';
   throw new InvalidArgumentError(
     `address is ${show(address)}: it must be an integer from 0 to ${MAXIMUM_ADDRESS}${hint}`,
   );

@@ -1,11 +1,7 @@
 // The errors of this package. Usage: import { InvalidArgumentError } from './errors.js';
 
 /** The base of all errors that this package throws. */
-export class WasmallocError extends Error {
-  get name() {
-    return this.constructor.name;
-  }
-}
+export class WasmallocError extends Error {}
 
 /** An argument is not what the function takes; the message says which one and what it takes. */
 export class InvalidArgumentError extends WasmallocError {}
@@ -43,3 +39,16 @@ export class TraceError extends WasmallocError {
     this.events = events;
   }
 }
+
+// A minifier gives the classes other names, but leaves these texts alone. They stand where those of JavaScript's own
+// errors do.
+for (const [name, { prototype }] of Object.entries({
+  WasmallocError,
+  InvalidArgumentError,
+  UnknownAllocatorError,
+  LoadError,
+  StaleViewError,
+  HeapCorruptionError,
+  TraceError,
+}))
+  Object.defineProperty(prototype, 'name', { value: name, writable: true, configurable: true });

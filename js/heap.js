@@ -7,6 +7,9 @@ import { VIEW_TYPES, current, liveView } from './views.js';
 /** More words than an i32 can say; more than there can be anyway. */
 const TOO_MANY_WORDS = 2 ** 32;
 
+/** Every block's address is a multiple of it. */
+const ALIGNMENT = 8;
+
 /** What heap_check() answers for a fault that is not in a block. */
 const NO_BLOCK = 2 ** 32 - 1;
 
@@ -40,10 +43,23 @@ function bytesOf(source) {
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   if (ArrayBuffer.isView(data))
     return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (Array.isArray(data)) return Uint8Array.from(data);
+  if (Array.isArray(data)) {
+    try {
+      return Uint8Array.from(data);
+    } catch (cause) {
+      throw new InvalidArgumentError(`cannot write the array: ${cause.message}`, { cause });
+    }
+  }
   throw new InvalidArgumentError(
     `cannot write ${show(source)}: give a typed array, a DataView, an ArrayBuffer or an array`,
   );
+}
+
+/** An error that the module has thrown; instead of a trap, one that says what it means. */
+function explained(cause, what) {
+  return cause instanceof WebAssembly.RuntimeError
+    ? new HeapCorruptionError(`${what}: ${cause.message}`, null, { cause })
+    : cause;
 }
 
 function corruptAt(address) {
@@ -54,12 +70,15 @@ export class Heap {
   #name;
   #memory;
   #exports;
+  #lowest; // no block's address is below
+  #end = 0; // the memory is at least as large: it never shrinks
   #borrowed = 0; // callbacks of view() that are running
 
-  constructor(name, memory, exports) {
+  constructor(name, memory, exports, lowest = 0) {
     this.#name = name;
     this.#memory = memory;
     this.#exports = exports;
+    this.#lowest = lowest;
     for (const [property, Type] of Object.entries(VIEW_TYPES))
       this[property] = liveView(memory, Type);
     Object.freeze(this);
@@ -82,19 +101,46 @@ export class Heap {
   alloc(words) {
     checkInteger('words', words, 0);
     this.#mayGrow('alloc');
-    return words < TOO_MANY_WORDS ? this.#exports.alloc(words) >>> 0 : 0;
+    try {
+      return words < TOO_MANY_WORDS ? this.#exports.alloc(words) >>> 0 : 0;
+    } catch (cause) {
+      throw explained(cause, 'the heap is corrupt');
+    }
   }
 
   realloc(address, words) {
-    checkAddress(address);
+    this.#checkBlock(address);
     checkInteger('words', words, 0);
     this.#mayGrow('realloc');
-    return words < TOO_MANY_WORDS ? this.#exports.realloc(address, words) >>> 0 : 0;
+    try {
+      return words < TOO_MANY_WORDS ? this.#exports.realloc(address, words) >>> 0 : 0;
+    } catch (cause) {
+      throw explained(cause, `there is no block at ${address}, or the heap is corrupt`);
+    }
   }
 
   dealloc(address) {
+    this.#checkBlock(address);
+    try {
+      this.#exports.dealloc(address);
+    } catch (cause) {
+      throw explained(cause, `there is no block at ${address}, or the heap is corrupt`);
+    }
+  }
+
+  /** Throws where it is plain that no block stands there. Only a walk over the heap would tell for sure. */
+  #checkBlock(address) {
     checkAddress(address);
-    this.#exports.dealloc(address);
+    if (address === 0) return;
+    let reason;
+    if (address % ALIGNMENT !== 0) reason = `its address is a multiple of ${ALIGNMENT}`;
+    else if (address < this.#lowest) reason = `the heap begins above ${this.#lowest}`;
+    else if (address >= this.#end) {
+      this.#end = this.#memory.buffer.byteLength;
+      if (address >= this.#end) reason = `the memory ends at ${this.#end}`;
+    }
+    if (reason)
+      throw new InvalidArgumentError(`address is ${address}: it must be a block's, and ${reason}`);
   }
 
   malloc(bytes) {
@@ -238,8 +284,7 @@ export class Heap {
     try {
       return action() >>> 0;
     } catch (cause) {
-      if (!(cause instanceof WebAssembly.RuntimeError)) throw cause;
-      throw new HeapCorruptionError(`the heap is corrupt: ${cause.message}`, null, { cause });
+      throw explained(cause, 'the heap is corrupt');
     }
   }
 }

@@ -174,6 +174,7 @@ export interface Heap {
    * @returns the address; 0 for no words, and when there is no memory
    * @throws {@link InvalidArgumentError} when `words` is no such integer
    * @throws {@link StaleViewError} during a callback of {@link Heap.view}
+   * @throws {@link HeapCorruptionError} when the allocator traps, which it does only in a heap that is broken
    */
   alloc(words: number): number;
   /**
@@ -183,14 +184,19 @@ export interface Heap {
    * @param words the new size in 32-bit words, or 0 to deallocate
    * @returns the address, which may be a new one; 0 for no words; 0 when there is no memory, and then
    *   the block is as it was
-   * @throws {@link InvalidArgumentError} {@link StaleViewError} as {@link Heap.alloc}
+   * @throws {@link InvalidArgumentError} {@link StaleViewError} {@link HeapCorruptionError} as {@link Heap.alloc} and
+   *   {@link Heap.dealloc}
    */
   realloc(address: number, words: number): number;
   /**
-   * Gives a block back. An address that is not a block's, or no longer, breaks the heap, as in C.
+   * Gives a block back. An address at which no block can stand is refused. Any other that is not a block's, or no
+   * longer, breaks the heap, as in C: to tell, the whole heap would have to be walked, as {@link Heap.blocks} and
+   * {@link Heap.check} do.
    *
    * @param address a block, or 0 to do nothing
-   * @throws {@link InvalidArgumentError} when `address` is no integer from 0 to 2^32 - 1
+   * @throws {@link InvalidArgumentError} when `address` is no integer from 0 to 2^32 - 1, no multiple of 8, below the
+   *   heap (such as in page 0 of a memory that is imported), or beyond the memory
+   * @throws {@link HeapCorruptionError} when the allocator traps, as it may, but need not, where there is no block
    */
   dealloc(address: number): void;
   /**
@@ -227,7 +233,7 @@ export interface Heap {
    *
    * @param address in bytes; need not be aligned
    * @param source an array's numbers are one byte each; of all others the bytes are taken as they are
-   * @throws {@link InvalidArgumentError} when the range reaches beyond the memory
+   * @throws {@link InvalidArgumentError} when the range reaches beyond the memory, or `source` is none of these
    */
   write(
     address: number,
@@ -468,7 +474,10 @@ export interface Trace extends AsyncIterable<TraceBatch> {
  * Opens a trace, as a program writes it that was linked with `:trace=1`.
  *
  * ```js
+ * import { readTrace } from 'wasmalloc';
+ *
  * const trace = await readTrace('app.trace');
+ * let total = 0;
  * for await (const batch of trace)
  *   for (let i = 0; i < batch.length; ++i) total += batch.size[i];
  * ```
@@ -481,7 +490,7 @@ export interface Trace extends AsyncIterable<TraceBatch> {
  * @throws {@link TraceError} when that is no trace; and from the iteration, after all events that could be read, when
  *   the file is cut off or damaged
  * @throws {@link LoadError} when the file cannot be read
- * @throws {@link InvalidArgumentError} when the source is none of these
+ * @throws {@link InvalidArgumentError} when the source is none of these, or a name where there are no files
  */
 export function readTrace(
   source:

@@ -1,6 +1,7 @@
 // Reads the traces that programs write which were linked with `:trace=1` (docs/trace-format.md).
 // Usage: const trace = await readTrace(file); for await (const batch of trace) …
 // Every function is described in index.d.ts, beside its type.
+import { builtin } from './builtin.js';
 import { show } from './check.js';
 import { InvalidArgumentError, LoadError, TraceError } from './errors.js';
 
@@ -55,10 +56,10 @@ async function reopenable(source) {
     return () => [new Uint8Array(source.buffer, source.byteOffset, source.byteLength)];
   if (source instanceof Blob) return () => chunksOf(source.stream());
   if (typeof source === 'string' || source instanceof URL) {
-    const { createReadStream } = await import(
-      /* webpackIgnore: true */ /* @vite-ignore */ 'node:fs'
-    );
-    return () => chunksOfFile(source, createReadStream(source, { highWaterMark: 1 << 18 }));
+    const fs = builtin('node:fs');
+    if (!fs)
+      throw new InvalidArgumentError(`there are no files here to open ${source}: give a Blob`);
+    return () => chunksOfFile(source, fs.createReadStream(source, { highWaterMark: 1 << 18 }));
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Builds dist/: the modules for JavaScript, two of each allocator, the modules that replay traces, and
-// the lists of both.
+// the lists and tables of both.
 // Usage: node scripts/build.mjs [--force] [--quiet]
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
@@ -26,8 +26,11 @@ Builds, for each allocator of lib/allocators.json,
 for these and for Emscripten's own allocators,
   dist/replay-NAME.wasm     replays a trace; no compiler is needed for that
 and dist/report.html, the page of npx wasmalloc report without its data,
-dist/allocators.js with its types, dist/replay-modules.js, dist/replay-licences.txt. Does nothing
-when they are newer than the sources.
+dist/allocators.js with its types, dist/replay-modules.js, dist/replay-licences.txt, and where the
+modules are found:
+  dist/files.js, dist/replay-files.js           an address for each, which bundlers recognize
+  dist/embedded.js, dist/replay-embedded.js     the modules themselves, as base64
+Does nothing when they are newer than the sources.
 
   --force  build even so
   --quiet  print nothing unless something is wrong
@@ -85,17 +88,22 @@ export function readAllocators() {
   return JSON.parse(readFileSync(path.join(LIB, 'allocators.json'), 'utf8'));
 }
 
-/** Every file that a build writes. */
-export function outputs() {
-  const modules = readAllocators().flatMap(({ name }) =>
+/** The modules for JavaScript. */
+function moduleFiles() {
+  return readAllocators().flatMap(({ name }) =>
     BUILDS.map(({ suffix }) => `${name}${suffix}.wasm`),
   );
+}
+
+/** Every file that a build writes. */
+export function outputs() {
   const replay = [...readAllocators().map(({ name }) => name), ...PEERS].map(replayModule);
   const others = [
-    ...['allocators.js', 'allocators.d.ts', 'replay-modules.js', 'replay-licences.txt'],
+    ...['allocators.js', 'allocators.d.ts', 'files.js', 'embedded.js'],
+    ...['replay-modules.js', 'replay-licences.txt', 'replay-files.js', 'replay-embedded.js'],
     'report.html',
   ];
-  return [...modules, ...replay, ...others].map((file) => path.join(DIST, file));
+  return [...moduleFiles(), ...replay, ...others].map((file) => path.join(DIST, file));
 }
 
 function replayModule(name) {
@@ -109,6 +117,23 @@ function isFresh() {
   sources.push(...reportSources());
   const newestSource = Math.max(...sources.map(time));
   return Math.min(...outputs().map(time)) > newestSource;
+}
+
+/** Writes the two tables of modules by file name (addModules() in js/load.js): one for js/index.js, one for js/embedded.js. */
+function publishTables(folder, publish, prefix, modules) {
+  const write = (name, rows) => {
+    const text = rows.map((row) => `  ${row},\n`).join('');
+    writeFileSync(
+      path.join(folder, `${prefix}${name}.js`),
+      `// Made by scripts/build.mjs.\nexport const ${name} = {\n${text}};\n`,
+    );
+    publish(`${prefix}${name}.js`);
+  };
+  // Spelled out, so that bundlers see them; and functions, since not all that run this have an import.meta.url.
+  const urlOf = (file) => `'${file}': () => new URL('./${file}', import.meta.url)`;
+  write('files', modules.map(urlOf));
+  const textOf = (file) => `'${file}': '${readFileSync(path.join(DIST, file), 'base64')}'`;
+  write('embedded', modules.map(textOf));
 }
 
 /** The list for js/index.js and for TypeScript: a browser cannot import the JSON file. */
@@ -161,6 +186,7 @@ export const replayModules = ${JSON.stringify(rows, null, 2)};
   copyFileSync(LICENCES, path.join(folder, 'replay-licences.txt'));
   publish('replay-modules.js');
   publish('replay-licences.txt');
+  publishTables(folder, publish, 'replay-', names.map(replayModule));
 }
 
 /**
@@ -216,6 +242,7 @@ export async function build({ force = false, log = () => {} } = {}) {
     publish('report.html');
     const { size } = statSync(path.join(DIST, 'report.html'));
     log(`  ${'report.html'.padEnd(24)} ${String(size).padStart(6)} bytes`);
+    publishTables(folder, publish, '', moduleFiles());
     writeList(folder);
     publish('allocators.d.ts');
     publish('allocators.js');

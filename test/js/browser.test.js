@@ -24,6 +24,22 @@ describeInBrowsers('the package in a browser', (browser) => {
     assert.match(result, /allocators work$/);
   });
 
+  it('runs all allocators from the entry that has them inside', async () => {
+    const result = await page.evaluate(async () => {
+      const { smoke } = await import('/test/js/smoke.js');
+      return smoke(await import('/js/embedded.js'));
+    });
+    assert.match(result, /allocators work$/);
+  });
+
+  it('says that there are no files to open', async () => {
+    const message = await page.evaluate(async () => {
+      const { readTrace } = await import('/js/index.js');
+      return readTrace('app.trace').catch((e) => `${e.name}: ${e.message}`);
+    });
+    assert.match(message, /^InvalidArgumentError: there are no files here to open app\.trace/);
+  });
+
   it('names the file that cannot be fetched', async () => {
     const message = await page.evaluate(async () => {
       const { instantiate } = await import('/js/index.js');

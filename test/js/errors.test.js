@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import createWabt from 'wabt';
 import * as wasmalloc from '../../js/index.js';
 import { allocators, project } from './support.js';
 
@@ -18,7 +19,10 @@ function like(className, message) {
   };
 }
 
-const NO_INTEGERS = [1.5, NaN, Infinity, '4', null, undefined, 4n, {}, [4], true];
+const NO_INTEGERS = [
+  ...[1.5, NaN, Infinity, -Infinity, '4', null, undefined, 4n, -4n, {}, [4], true],
+  ...[Symbol('4'), () => 4, Object.create(null), new Proxy({}, { get: () => assert.fail() })],
+];
 
 describe('errors of a heap', () => {
   for (const { name } of allocators) {
@@ -63,6 +67,40 @@ describe('errors of a heap', () => {
         assert.throws(() => heap.free(-8), like('InvalidArgumentError', /address >>> 0/));
       });
 
+      it('an address at which no block can stand', () => {
+        const { byteLength } = heap.memory.buffer;
+        const cases = [
+          [
+            [address + 4, address + 1, 8 * 2 ** 28 + 2, 2 ** 32 - 1],
+            /must be a block's, .* multiple of 8$/,
+          ],
+          [[byteLength, 2 ** 31, 2 ** 32 - 16], /must be a block's, and the memory ends at \d+$/],
+          [[8, 16, 1024, 4096], /must be a block's, and the heap begins above \d+$/],
+        ];
+        for (const [addresses, message] of cases)
+          for (const bad of addresses) {
+            const expected = like('InvalidArgumentError', message);
+            assert.throws(() => heap.dealloc(bad), expected);
+            assert.throws(() => heap.free(bad), expected);
+            assert.throws(() => heap.realloc(bad, 1), expected);
+            assert.throws(() => heap.realloc(bad, 0), expected);
+            assert.throws(() => heap.reallocBytes(bad, 1), expected);
+          }
+      });
+
+      it('an address in page 0, where that is not the heap’s', async () => {
+        const memory = new WebAssembly.Memory({ initial: 3 });
+        new Uint8Array(memory.buffer).fill(0xa5);
+        const shared = await instantiate(name, { memory });
+        const expected = like('InvalidArgumentError', /the heap begins above \d+$/);
+        for (const bad of [8, 65528, 65536]) assert.throws(() => shared.dealloc(bad), expected);
+        // Where the memory ends is looked up anew once it has grown.
+        shared.dealloc(shared.malloc(10 * 65536));
+        memory.grow(10);
+        shared.dealloc(shared.malloc(19 * 65536));
+        shared.check();
+      });
+
       it('a range that reaches beyond the memory', () => {
         const end = heap.memory.buffer.byteLength;
         const expected = like(
@@ -95,9 +133,80 @@ describe('errors of a heap', () => {
             () => heap.write(address, bad),
             like('InvalidArgumentError', /cannot write/),
           );
+        for (const bad of [[Symbol('1')], [1n], [Object.create(null)]])
+          assert.throws(
+            () => heap.write(address, bad),
+            like('InvalidArgumentError', /^cannot write the array: /),
+          );
       });
     });
   }
+});
+
+/** A module that is an allocator by its exports, and traps when it is asked for anything. */
+const TRAPS = `(module (memory (export "memory") 1)
+  (func (export "alloc") (param i32) (result i32) unreachable)
+  (func (export "realloc") (param i32 i32) (result i32) unreachable)
+  (func (export "dealloc") (param i32) unreachable)
+  (func (export "heap_next_block") (param i32) (result i32) unreachable)
+  (func (export "heap_statistics") (result i32) i32.const 64)
+  (func (export "heap_check") (result i32) unreachable))`;
+
+describe('a trap', () => {
+  it('has a name, whatever was called', async () => {
+    const wabt = await createWabt();
+    const { buffer } = wabt.parseWat('traps.wat', TRAPS).toBinary({});
+    const heap = await instantiate('bins', { module: await WebAssembly.compile(buffer) });
+    const expected = (message) => (error) => {
+      assert.ok(error.cause instanceof WebAssembly.RuntimeError);
+      assert.equal(error.address, null);
+      return like('HeapCorruptionError', message)(error);
+    };
+    const alone = expected(/^the heap is corrupt: unreachable/);
+    for (const act of [() => heap.alloc(1), () => heap.malloc(1), () => heap.newString('text')])
+      assert.throws(act, alone);
+    for (const act of [() => heap.check(), () => heap.stats(), () => heap.blocks()])
+      assert.throws(act, alone);
+    const ofBlock = expected(/^there is no block at 128, or the heap is corrupt: unreachable/);
+    for (const act of [() => heap.dealloc(128), () => heap.free(128)]) assert.throws(act, ofBlock);
+    for (const act of [() => heap.realloc(128, 1), () => heap.reallocBytes(128, 1)])
+      assert.throws(act, ofBlock);
+  });
+
+  for (const { name } of allocators) {
+    it(`has a name, or does not happen, where heads of ${name} are overwritten`, async () => {
+      for (const act of ['dealloc', 'realloc', 'alloc'])
+        for (const word of [0xffffffff, 0x7fffffff, 0xfffffff0, 0x80000001]) {
+          const heap = await instantiate(name);
+          const blocks = [4, 4, 4, 4, 4, 4].map((words) => heap.alloc(words));
+          heap.dealloc(blocks[2]);
+          heap.u32.fill(word, (blocks[1] >>> 2) - 2, (blocks[4] >>> 2) - 1);
+          try {
+            if (act === 'alloc') heap.alloc(400);
+            else heap[act](blocks[3], 1000);
+          } catch (error) {
+            like('HeapCorruptionError', /heap is corrupt: /)(error);
+          }
+        }
+    });
+  }
+});
+
+describe('the names of errors', () => {
+  const classes = Object.entries(wasmalloc).filter(([key]) => key.endsWith('Error'));
+
+  it('are those of their classes, and stand where those of other errors do', () => {
+    assert.equal(classes.length, 7);
+    for (const [name, Class] of classes) {
+      const error = new Class('text');
+      assert.equal(error.name, name);
+      assert.equal(String(error), `${name}: text`);
+      assert.match(error.stack, new RegExp(`^${name}: text\n`));
+      assert.ok(!Object.keys(error).includes('name'));
+      error.name = 'another'; // as libraries do that wrap errors
+      assert.equal(error.name, 'another');
+    }
+  });
 });
 
 describe('errors of instantiate', () => {

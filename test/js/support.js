@@ -1,9 +1,10 @@
 // What the tests of the JavaScript package share.
 // Usage: import { allocators, never, seeded } from './support.js'
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from '../support/emcc.js';
 
 /** The project's folder. */
 export const project = fileURLToPath(new URL('../..', import.meta.url));
@@ -74,4 +75,26 @@ export function run(program, args, { code = 0, ...options } = {}) {
     throw new Error(`${program} ${args.join(' ')}: exit code ${status}, not ${code}\n${output}`);
   }
   return { stdout, stderr };
+}
+
+// npm tells its scripts its own settings, which are not those of a folder elsewhere.
+const foreignEnv = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
+);
+
+/**
+ * Packs the package and installs the tarball into a new folder, without a network: an empty project that uses it.
+ *
+ * @returns {{ folder: string, files: string[], run: (program: string, ...args: string[]) => { stdout: string,
+ *   stderr: string } }} the project; the files of the tarball; and how to run a program there
+ */
+export function installPackage() {
+  const folder = temporaryFolder('wasmalloc-package-');
+  const inFolder = (program, ...args) => run(program, args, { cwd: folder, env: foreignEnv });
+  const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+  const [tarball] = JSON.parse(run('npm', pack, { cwd: project, env: foreignEnv }).stdout);
+  writeFileSync(path.join(folder, 'package.json'), '{ "private": true, "type": "module" }');
+  const install = ['install', '--offline', '--no-audit', '--no-fund', `./${tarball.filename}`];
+  inFolder('npm', ...install);
+  return { folder, files: tarball.files.map((file) => file.path), run: inFolder };
 }
