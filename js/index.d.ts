@@ -476,8 +476,9 @@ export interface Trace extends AsyncIterable<TraceBatch> {
  * Reads as it goes: what is in memory at a time is a batch of some thousand events, the stacks, and a small record for
  * each live block. A trace of ten million events takes a few seconds.
  *
- * @param source a file's name or URL (Node), a Blob or File, or bytes: these can be iterated over again, from the
- *   beginning; or a stream or an iterable of bytes, which can be read once
+ * @param source a file's name or URL (Node), a Blob or File, bytes, or a function that answers an iterable of bytes each
+ *   time it is called: these can be iterated over again, from the beginning; or a stream or an iterable of bytes, or the
+ *   name of a pipe, which can be read once
  * @throws {@link TraceError} when that is no trace; and from the iteration, after all events that could be read, when
  *   the file is cut off or damaged
  * @throws {@link LoadError} when the file cannot be read
@@ -492,7 +493,8 @@ export function readTrace(
     | ArrayBufferView
     | ReadableStream<Uint8Array>
     | Iterable<Uint8Array>
-    | AsyncIterable<Uint8Array>,
+    | AsyncIterable<Uint8Array>
+    | (() => Iterable<Uint8Array> | AsyncIterable<Uint8Array>),
 ): Promise<Trace>;
 
 // ---- replaying ----

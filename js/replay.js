@@ -336,6 +336,6 @@ export async function replay(source, options = {}) {
     },
     rounds,
     allocators: results,
-    advice: advise(results),
+    advice: calls ? advise(results) : null,
   };
 }

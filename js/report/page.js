@@ -38,21 +38,21 @@ async function mapOrReason(name, program, options) {
 }
 
 /**
- * @param {string} file
+ * @param {object} source of the trace, for readTrace() to read several times
  * @param {{ allocators: string[], onProgress?: (fraction: number, what?: string) => void }} options the allocators to
  *   draw the heap of
  * @returns {Promise<{ html: string, fault: string | null }>} `fault` says why the trace could only be read in part
  */
-export async function reportPage(file, { allocators, onProgress = () => {} }) {
+export async function reportPage(source, { allocators, onProgress = () => {} }) {
   const steps = 2 + allocators.length;
-  const data = await analyse(file, {
+  const data = await analyse(source, {
     moments: momentsFor,
     onProgress: (fraction) => onProgress(fraction / steps, 'reading'),
   });
   const calls = data.moments.map(({ call }) => call);
   const cells = cellsFor(calls.length, allocators.length);
   onProgress(1 / steps, 'compiling');
-  const program = await compileTrace(file);
+  const program = await compileTrace(source);
   const heaps = [];
   for (const [i, name] of allocators.entries()) {
     const report = (fraction) => onProgress((2 + i + fraction) / steps, name);
