@@ -1,8 +1,25 @@
 // What the commands that read a trace have in common.
 // Usage: allocatorNames('bins,linked'); await withTrace(file, (input) => …)
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { checkInteger } from '../check.js';
 import { TraceError, UnknownAllocatorError } from '../errors.js';
-import { replayAllocators } from '../replay.js';
+import { LARGEST_MEMORY, MEMORY, replayAllocators } from '../replay.js';
 import { openTrace } from './input.js';
+import { wholeNumber } from './options.js';
+
+// So that a replay's memory can be had back before the next one begins.
+setFlagsFromString('--expose-gc');
+globalThis.gc ??= runInNewContext('gc');
+
+/** How much memory a replay may fill, in MiB. */
+export const MEMORY_OPTION = { type: 'string', default: String(MEMORY) };
+
+export function mebibytes(text) {
+  const number = wholeNumber('memory', text);
+  checkInteger('memory', number, 1, LARGEST_MEMORY);
+  return number;
+}
 
 /** The names in a list with commas, each once. */
 export function allocatorNames(list) {

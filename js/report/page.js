@@ -1,9 +1,11 @@
 // The page of a report.
 // Usage: const html = await reportPage('app.trace', { allocators: ['bins'], onProgress })
 import { readFileSync } from 'node:fs';
+import { WasmallocError } from '../errors.js';
 import { compileTrace } from '../replay.js';
 import { LIFETIMES, analyse, sizeRange, spacedMoments } from './analysis.js';
 import { mapHeap } from './maps.js';
+import { nameText } from './text.js';
 
 /** The page without its data: dist/report.html, which scripts/build.mjs makes of report/. */
 const TEMPLATE = new URL('../../dist/report.html', import.meta.url);
@@ -33,17 +35,18 @@ async function mapOrReason(name, program, options) {
   try {
     return await mapHeap(name, program, options);
   } catch (error) {
+    if (!(error instanceof WasmallocError)) throw error;
     return { name, reason: error.message };
   }
 }
 
 /**
  * @param {object} source of the trace, for readTrace() to read several times
- * @param {{ allocators: string[], onProgress?: (fraction: number, what?: string) => void }} options the allocators to
+ * @param {{ allocators: string[], memory?: number, onProgress?: (fraction: number, what?: string) => void }} options the allocators to
  *   draw the heap of
  * @returns {Promise<{ html: string, fault: string | null }>} `fault` says why the trace could only be read in part
  */
-export async function reportPage(source, { allocators, onProgress = () => {} }) {
+export async function reportPage(source, { allocators, memory, onProgress = () => {} }) {
   const steps = 2 + allocators.length;
   const data = await analyse(source, {
     moments: momentsFor,
@@ -57,15 +60,24 @@ export async function reportPage(source, { allocators, onProgress = () => {} }) 
   for (const [i, name] of allocators.entries()) {
     const report = (fraction) => onProgress((2 + i + fraction) / steps, name);
     report(0);
-    heaps.push(await mapOrReason(name, program, { calls, cells, onProgress: report }));
+    heaps.push(await mapOrReason(name, program, { calls, cells, memory, onProgress: report }));
   }
   const classes = Math.max(0, ...data.requests.map(({ index }) => index)) + 1;
   const sizeNames = Array.from({ length: classes }, (_, index) => sizeRange(index));
   // Nothing in the text may end the element that it is in.
-  const json = JSON.stringify({ ...data, sizeNames, lifetimeNames: LIFETIMES, heaps }).replaceAll(
-    '<',
-    '\\u003c',
-  );
+  const { program: longName, allocator } = data.description;
+  const description = {
+    ...data.description,
+    program: nameText(longName),
+    allocator: nameText(allocator),
+  };
+  const json = JSON.stringify({
+    ...data,
+    description,
+    sizeNames,
+    lifetimeNames: LIFETIMES,
+    heaps,
+  }).replaceAll('<', '\\u003c');
   onProgress(1);
   const template = readFileSync(TEMPLATE, 'utf8');
   return { html: template.replace(PLACE_FOR_DATA, () => json), fault: data.fault };

@@ -35,10 +35,13 @@ export function parseMoment(text) {
 
 /**
  * @param {object} source of the trace, for readTrace() to read several times
- * @param {{ moment: ReturnType<typeof parseMoment>, allocators: string[], onProgress?: (fraction: number, what?: string) => void }} options
+ * @param {{ moment: ReturnType<typeof parseMoment>, allocators: string[], memory?: number, onProgress?: (fraction: number, what?: string) => void }} options
  * @returns {Promise<{ svg: string, fault: string | null }>}
  */
-export async function mapPicture(source, { moment: wanted, allocators, onProgress = () => {} }) {
+export async function mapPicture(
+  source,
+  { moment: wanted, allocators, memory, onProgress = () => {} },
+) {
   const data = await analyse(source, {
     ...wanted,
     onProgress: (fraction) => onProgress(fraction / 2, 'reading'),
@@ -49,7 +52,8 @@ export async function mapPicture(source, { moment: wanted, allocators, onProgres
   const picture = new MapPicture();
   for (const [i, name] of allocators.entries()) {
     onProgress(0.5 + i / allocators.length / 2, name);
-    for await (const layout of layouts(name, program, [moment.call])) picture.add(name, layout);
+    for await (const layout of layouts(name, program, [moment.call], { memory }))
+      picture.add(name, layout);
   }
   onProgress(1);
   const title = `${nameText(data.description.program)} ${wanted.title}: after ${timeText(moment.time)} and ${countText(moment.event + 1)} calls`;
