@@ -107,8 +107,8 @@ function notes({ trace, allocators }, memory) {
   return lines;
 }
 
-/** The result, for people. */
-function textOf(result, memory) {
+/** The result of replay(), for people; `memory` is what it was allowed. */
+export function textOf(result, memory) {
   const { trace, rounds, allocators } = result;
   const ofProgram = `${nameText(trace.program)}, recorded with ${nameText(trace.allocator)}`;
   const events = `${number(trace.events)} events of ${ofProgram}`;
