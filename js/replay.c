@@ -48,6 +48,7 @@ static struct state {
   uint32_t
       instruction; /* the first word of the faulty one, and where that is in the piece; unless TIMED, of */
   uint32_t position; /* the one at work, which tells where an allocator has trapped */
+  uint32_t filled;   /* so many pages of memory have been written to; unless TIMED */
 } state;
 
 static uint32_t program[1 << 18];
@@ -62,7 +63,7 @@ static enum mode mode;
 #define PAGE_SHIFT 12
 
 static uint32_t filled_pages[(1u << (32 - PAGE_SHIFT)) / 32];
-static uint32_t filled, most_filled; /* pages */
+static uint32_t most_filled; /* pages */
 
 static uint32_t pages_of(size_t size) {
   return (uint32_t)(size >> PAGE_SHIFT) + 1;
@@ -83,7 +84,7 @@ static uint32_t count_new_pages(const void *start, size_t size, bool fills) {
 
 static void fill(const void *start, size_t size) {
   if (mode != TIMED && size > 0)
-    filled += count_new_pages(start, size, true);
+    state.filled += count_new_pages(start, size, true);
 }
 
 /* ---- marks ---- */
@@ -128,7 +129,7 @@ static enum fault check_new(const unsigned char *address, size_t size, size_t al
 
 /* Zeroes for a block that calloc would have to fill beyond what is allowed: not before it is known where it is. */
 static enum fault zero_carefully(void *address, size_t size) {
-  if (filled + count_new_pages(address, size, false) > most_filled)
+  if (state.filled + count_new_pages(address, size, false) > most_filled)
     return TOO_LARGE;
   memset(address, 0, size);
   return SOUND;
@@ -137,7 +138,8 @@ static enum fault zero_carefully(void *address, size_t size) {
 static enum fault allocate(enum kind kind, struct block *block, uint32_t number, size_t size,
                            size_t alignment) {
   /* The block of a calloc stands where that of a malloc would. */
-  bool is_careful = kind == CALLOC && mode == MEASURED && filled + pages_of(size) > most_filled;
+  bool is_careful =
+      kind == CALLOC && mode == MEASURED && state.filled + pages_of(size) > most_filled;
   if (kind == CALLOC && (is_careful || mode == LAID_OUT))
     kind = MALLOC;
   void *address = kind == MALLOC   ? malloc(size)
@@ -169,7 +171,7 @@ static enum fault resize(struct block *block, uint32_t number, size_t size) {
   if (!has_marks(block->address, block->size, block->size, number))
     return OVERWRITTEN;
   size_t kept = size < block->size ? size : block->size;
-  if (mode != TIMED && filled + pages_of(kept) > most_filled)
+  if (mode != TIMED && state.filled + pages_of(kept) > most_filled)
     return TOO_LARGE;
   /* Allocators differ in what they make of 0. */
   unsigned char *address = realloc(block->address, size ? size : 1);
@@ -235,7 +237,7 @@ int EXPORT(replay_start)(uint32_t last, uint32_t remainder, uint32_t mebibytes) 
   memset(blocks, 0, (size_t)table);
   heap_base = (uintptr_t)sbrk(0);
   most_filled = mebibytes << (20 - PAGE_SHIFT);
-  filled = pages_of((size_t)table);
+  state.filled = pages_of((size_t)table);
   return 1;
 }
 
@@ -271,7 +273,7 @@ uint32_t EXPORT(replay_run)(uint32_t at, uint32_t end, enum mode what_for) {
                               : allocate(kind, block, number, size, alignment);
       if (mode != TIMED) {
         measure();
-        if (!fault && filled > most_filled)
+        if (!fault && state.filled > most_filled)
           fault = TOO_LARGE;
       }
     }

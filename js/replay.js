@@ -9,6 +9,9 @@ import { EVENT_KINDS, readTrace } from './trace.js';
 
 const PAGE = 65536;
 
+/** The page of which js/replay.c counts how many are filled. */
+const PAGE_FILLED = 4096;
+
 /** The allocator that the others are compared with: Emscripten's default. */
 const REFERENCE = 'dlmalloc';
 
@@ -36,6 +39,13 @@ const TRAPPED = 7;
 /** What a replay is for, by number, as js/replay.c has it. */
 const [TIMED, MEASURED, LAID_OUT] = [0, 1, 2];
 
+/**
+ * What a replay tells another thread about itself, in shared memory: how many batches of calls it has begun, and whether it
+ * is in one of them.
+ */
+export const PULSE = ['batches', 'inCall'];
+const [BATCHES, IN_CALL] = PULSE.keys();
+
 /** So many MiB of memory may be filled, unless told; and all that there are. */
 export const [MEMORY, LARGEST_MEMORY] = [640, 4096];
 
@@ -52,12 +62,14 @@ const STATE = [
   'fault',
   'instruction',
   'position',
+  'filled',
 ];
 
 export const replayAllocators = replayModules.map(({ name }) => name);
 
 // ---- the program ----
 
+/** Its pieces can be used by several threads. */
 class Program {
   pieces = [];
   #piece = new Uint32Array(PIECE_WORDS);
@@ -69,7 +81,14 @@ class Program {
   }
 
   finish() {
-    if (this.#used) this.pieces.push(this.#piece.slice(0, this.#used));
+    if (this.#used) {
+      const bytes = 4 * this.#used;
+      // Where pages share no memory between threads it is not there.
+      const { SharedArrayBuffer: Shared = ArrayBuffer } = globalThis;
+      const piece = new Uint32Array(new Shared(bytes));
+      piece.set(this.#piece.subarray(0, this.#used));
+      this.pieces.push(piece);
+    }
     this.#used = 0;
   }
 }
@@ -151,14 +170,14 @@ function checkName(name, names) {
 /** Engines don't know that of a memory some pages are filled, and may keep many that are not used any more. */
 let garbage = 0;
 
-function collectGarbage() {
+export function collectGarbage() {
   if (garbage < MUCH_GARBAGE) return;
   globalThis.gc?.();
   garbage = 0;
 }
 
 export async function startReplay(name, program, modules = {}, options = {}) {
-  const { memory = MEMORY, forLayout = false } = options;
+  const { memory = MEMORY, forLayout = false, pulse = new Int32Array(PULSE.length) } = options;
   checkName(name, [...replayAllocators, ...Object.keys(modules)]);
   const module = modules[name] ?? (await loadModule(`replay-${name}.wasm`));
   // It needs no system: what it imports is what it would tell or ask one.
@@ -172,6 +191,7 @@ export async function startReplay(name, program, modules = {}, options = {}) {
   if (!exports.replay_start(program.blocks, remainder, memory))
     throw new LoadError(`cannot make a table of ${program.blocks} blocks for ${name}`);
   const buffer = exports.replay_program() >>> 0;
+  let filled = 0;
   return {
     exports,
     memory: exports.memory,
@@ -186,19 +206,27 @@ export async function startReplay(name, program, modules = {}, options = {}) {
       let at = 0;
       let hasTrapped = false;
       try {
+        pulse[IN_CALL] = 1;
         do {
+          ++pulse[BATCHES];
           at = exports.replay_run(at, piece.length, mode) >>> 0;
           time = performance.now() - start;
         } while (at < piece.length && time <= limit);
       } catch (error) {
         if (!(error instanceof WebAssembly.RuntimeError)) throw error;
         hasTrapped = true;
+      } finally {
+        pulse[IN_CALL] = 0;
       }
-      garbage += exports.memory.buffer.byteLength - before;
       const address = exports.replay_state() >>> 0;
       const values = new Uint32Array(exports.memory.buffer, address, STATE.length);
       const state = Object.fromEntries(STATE.map((field, i) => [field, values[i]]));
       if (hasTrapped) state.fault = TRAPPED;
+      garbage +=
+        mode === TIMED
+          ? exports.memory.buffer.byteLength - before
+          : PAGE_FILLED * (state.filled - filled);
+      filled = state.filled;
       return { ...state, time, tooSlow: !state.fault && at < piece.length };
     },
   };
@@ -223,6 +251,11 @@ export function instructionWords(first) {
   return kind === MEMALIGN ? 3 : 2;
 }
 
+/** Where a replay takes too long to be waited for, not even its state is known. */
+export function lostRun(time) {
+  return { ...NOTHING, time, tooSlow: true, tooLarge: null, fault: null };
+}
+
 /** Every field as it is before the first call. */
 const NOTHING = Object.fromEntries(STATE.map((field) => [field, 0]));
 
@@ -230,8 +263,8 @@ const NOTHING = Object.fromEntries(STATE.map((field) => [field, 0]));
  * Runs the whole program once, or as far as it comes in `limit` milliseconds; answers the last state, the
  * time, the fault if there is one, and whether it was too slow, or would have needed too much memory.
  */
-async function runOnce(name, program, { measured, limit, modules, memory }) {
-  const instance = await startReplay(name, program, modules, { memory });
+export async function runOnce(name, program, { measured, limit, modules, ...options }) {
+  const instance = await startReplay(name, program, modules, options);
   const result = { ...NOTHING, time: 0, tooSlow: false, tooLarge: null };
   for (const [i, piece] of program.pieces.entries()) {
     const time = result.time;
@@ -330,7 +363,8 @@ function checkOptions({ rounds, limit, memory, allocators, modules, onProgress }
 
 export async function replay(source, options = {}) {
   const { rounds = 7, limit = 60, memory = MEMORY, allocators = replayAllocators } = options;
-  const { modules = {}, onProgress = () => {} } = options;
+  // The command line has another way to run an allocator.
+  const { modules = {}, onProgress = () => {}, run = runOnce } = options;
   checkOptions({ rounds, limit, memory, allocators, modules, onProgress });
   const names = [...new Set(allocators)];
   onProgress(0, 'reading the trace');
@@ -342,7 +376,7 @@ export async function replay(source, options = {}) {
   const left = new Map(names.map((name) => [name, limit * 1000]));
   const runNext = async (name, isMeasured) => {
     const options = { measured: isMeasured, limit: left.get(name), modules, memory };
-    const result = await runOnce(name, program, options);
+    const result = await run(name, program, options);
     left.set(name, left.get(name) - result.time);
     return result;
   };

@@ -1,16 +1,11 @@
 // What the commands that read a trace have in common.
 // Usage: allocatorNames('bins,linked'); await withTrace(file, (input) => …)
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { checkInteger } from '../check.js';
 import { TraceError, UnknownAllocatorError } from '../errors.js';
 import { LARGEST_MEMORY, MEMORY, replayAllocators } from '../replay.js';
 import { openTrace } from './input.js';
 import { wholeNumber } from './options.js';
-
-// So that a replay's memory can be had back before the next one begins.
-setFlagsFromString('--expose-gc');
-globalThis.gc ??= runInNewContext('gc');
+import { ReplayThreads } from './threads.js';
 
 /** How much memory a replay may fill, in MiB. */
 export const MEMORY_OPTION = { type: 'string', default: String(MEMORY) };
@@ -31,16 +26,19 @@ export function allocatorNames(list) {
   );
 }
 
-/** Opens a trace for a job, and says which file it is when it is no trace. */
+/**
+ * Opens a trace for a job, which gets it and threads to replay it in; says which file it is when it is no trace.
+ */
 export async function withTrace(file, job) {
   const input = await openTrace(file);
+  const threads = new ReplayThreads();
   try {
-    return await job(input);
+    return await job(input, threads);
   } catch (error) {
     if (error instanceof TraceError)
       error.message = `${file === '-' ? 'standard input' : file}: ${error.message}`;
     throw error;
   } finally {
-    await input.close();
+    await Promise.all([input.close(), threads.close()]);
   }
 }

@@ -32,10 +32,10 @@ export async function run(args) {
   const allocators = allocatorNames(values.allocators);
   const memory = mebibytes(values.memory);
   const moment = parseMoment(values.at);
-  await withTrace(file, async (input) => {
+  await withTrace(file, async (input, threads) => {
     checkOutput(values.output, input.stats);
     const options = { moment, allocators, memory, onProgress: progressBar('map') };
-    const { svg, fault } = await mapPicture(input.again, options);
+    const { svg, fault } = await mapPicture(input.again, { ...options, draw: threads.draw });
     writeOutput(values.output, svg);
     if (fault) complain(`${file}: ${fault}; the picture is of them`);
   });

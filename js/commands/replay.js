@@ -140,7 +140,9 @@ export async function run(args) {
     allocators: values.allocators.split(','),
     onProgress: progressBar('replay'),
   };
-  const result = await withTrace(file, (input) => replay(input.once, options));
+  const result = await withTrace(file, (input, threads) =>
+    replay(input.once, { ...options, run: threads.run }),
+  );
   if (result.trace.fault) complain(`${file}: ${result.trace.fault}; they have been replayed`);
   print(values.json ? JSON.stringify(result, null, 2) : textOf(result, options.memory));
   if (result.allocators.some(({ fault }) => fault)) process.exitCode = 1;

@@ -29,10 +29,10 @@ export async function run(args) {
   const file = onlyFile(positionals, 'report');
   const allocators = allocatorNames(values.allocators);
   const memory = mebibytes(values.memory);
-  await withTrace(file, async (input) => {
+  await withTrace(file, async (input, threads) => {
     checkOutput(values.output, input.stats);
     const options = { allocators, memory, onProgress: progressBar('report') };
-    const { html, fault } = await reportPage(input.again, options);
+    const { html, fault } = await reportPage(input.again, { ...options, map: threads.map });
     writeOutput(values.output, html);
     if (fault) complain(`${file}: ${fault}; the report is about them`);
   });

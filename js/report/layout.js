@@ -102,14 +102,14 @@ class Layout {
  * @param {string} name of the allocator
  * @param {Awaited<ReturnType<typeof import('../replay.js').compileTrace>>} program
  * @param {number[]} calls
- * @param {{ memory?: number }} [options] as for startReplay()
+ * @param {{ memory?: number, pulse?: Int32Array }} [options] as for startReplay()
  * @returns {AsyncGenerator<Layout>}
  */
-export async function* layouts(name, program, calls, { memory } = {}) {
+export async function* layouts(name, program, calls, options = {}) {
   if (program.blocks >= MOST_BLOCKS)
     throw new LoadError(`the trace has ${program.blocks} live blocks: too many for a map`);
   const instance = {
-    ...(await startReplay(name, program, {}, { memory, forLayout: true })),
+    ...(await startReplay(name, program, {}, { ...options, forLayout: true })),
     blocks: program.blocks,
   };
   const sorted = new Float64Array(program.blocks);
@@ -120,8 +120,8 @@ export async function* layouts(name, program, calls, { memory } = {}) {
 }
 
 /** The largest that an allocator's heap gets, in bytes, and how many calls get no memory there. */
-export async function measureHeap(name, program, { memory } = {}) {
-  const instance = await startReplay(name, program, {}, { memory, forLayout: true });
+export async function measureHeap(name, program, options = {}) {
+  const instance = await startReplay(name, program, {}, { ...options, forLayout: true });
   let state = { peakHeap: 0, failed: 0 };
   for (const piece of program.pieces) check((state = instance.run(piece, true)), name);
   return { peakHeap: state.peakHeap, failed: state.failed };

@@ -31,9 +31,9 @@ function cellsFor(moments, allocators) {
 }
 
 /** A heap, or why there is none. */
-async function mapOrReason(name, program, options) {
+async function mapOrReason(map, name, program, options) {
   try {
-    return await mapHeap(name, program, options);
+    return await map(name, program, options);
   } catch (error) {
     if (!(error instanceof WasmallocError)) throw error;
     return { name, reason: error.message };
@@ -42,11 +42,14 @@ async function mapOrReason(name, program, options) {
 
 /**
  * @param {object} source of the trace, for readTrace() to read several times
- * @param {{ allocators: string[], memory?: number, onProgress?: (fraction: number, what?: string) => void }} options the allocators to
+ * @param {{ allocators: string[], memory?: number, map?: typeof mapHeap, onProgress?: (fraction: number, what?: string) => void }} options the allocators to
  *   draw the heap of
  * @returns {Promise<{ html: string, fault: string | null }>} `fault` says why the trace could only be read in part
  */
-export async function reportPage(source, { allocators, memory, onProgress = () => {} }) {
+export async function reportPage(
+  source,
+  { allocators, memory, map = mapHeap, onProgress = () => {} },
+) {
   const steps = 2 + allocators.length;
   const data = await analyse(source, {
     moments: momentsFor,
@@ -60,7 +63,7 @@ export async function reportPage(source, { allocators, memory, onProgress = () =
   for (const [i, name] of allocators.entries()) {
     const report = (fraction) => onProgress((2 + i + fraction) / steps, name);
     report(0);
-    heaps.push(await mapOrReason(name, program, { calls, cells, memory, onProgress: report }));
+    heaps.push(await mapOrReason(map, name, program, { calls, cells, memory, onProgress: report }));
   }
   const classes = Math.max(0, ...data.requests.map(({ index }) => index)) + 1;
   const sizeNames = Array.from({ length: classes }, (_, index) => sizeRange(index));

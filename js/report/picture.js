@@ -3,8 +3,7 @@
 import { InvalidArgumentError, TraceError } from '../errors.js';
 import { compileTrace } from '../replay.js';
 import { analyse } from './analysis.js';
-import { layouts } from './layout.js';
-import { MapPicture } from './map-svg.js';
+import { MapPicture, drawHeap } from './map-svg.js';
 import { countText, nameText, timeText } from './text.js';
 
 const MICROSECONDS = { us: 1, ms: 1000, s: 1_000_000 };
@@ -35,12 +34,12 @@ export function parseMoment(text) {
 
 /**
  * @param {object} source of the trace, for readTrace() to read several times
- * @param {{ moment: ReturnType<typeof parseMoment>, allocators: string[], memory?: number, onProgress?: (fraction: number, what?: string) => void }} options
+ * @param {{ moment: ReturnType<typeof parseMoment>, allocators: string[], memory?: number, draw?: typeof drawHeap, onProgress?: (fraction: number, what?: string) => void }} options
  * @returns {Promise<{ svg: string, fault: string | null }>}
  */
 export async function mapPicture(
   source,
-  { moment: wanted, allocators, memory, onProgress = () => {} },
+  { moment: wanted, allocators, memory, draw = drawHeap, onProgress = () => {} },
 ) {
   const data = await analyse(source, {
     ...wanted,
@@ -52,8 +51,7 @@ export async function mapPicture(
   const picture = new MapPicture();
   for (const [i, name] of allocators.entries()) {
     onProgress(0.5 + i / allocators.length / 2, name);
-    for await (const layout of layouts(name, program, [moment.call], { memory }))
-      picture.add(name, layout);
+    picture.add(await draw(name, program, { call: moment.call, index: i, memory }));
   }
   onProgress(1);
   const title = `${nameText(data.description.program)} ${wanted.title}: after ${timeText(moment.time)} and ${countText(moment.event + 1)} calls`;
