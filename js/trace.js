@@ -228,7 +228,7 @@ const decoder = new TextDecoder();
 const isText = (value) => typeof value === 'string';
 const isYesOrNo = (value) => typeof value === 'boolean';
 const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
-const isTime = (value) => Math.abs(value) <= LATEST && typeof value === 'number';
+const isTime = (value) => Number.isFinite(value) && Math.abs(value) <= LATEST;
 const orNothing = (isRight) => (value) => value === undefined || isRight(value);
 
 /** The last moment that a Date can be, in milliseconds since 1970. */

@@ -15,7 +15,7 @@ import { ReplayThreads } from '../../../js/commands/threads.js';
 import { strangeTrace } from './traces.js';
 
 /** So many MiB may a replay fill: as by default with few seeds, since that takes time. */
-const memoryFor = (seed) => (seed % 100 === 0 ? 640 : 16);
+const memoryFor = (seed) => (seed % 500 === 0 ? 640 : 16);
 
 const MOMENTS = ['peak', 'end', '50%', '0us', '3ms'];
 
