@@ -350,7 +350,8 @@ function advise(results) {
   };
 }
 
-function checkOptions({ rounds, limit, memory, allocators, modules, onProgress }) {
+/** Throws if they are not what {@link replay} takes. */
+export function checkOptions({ rounds, limit, memory, allocators, modules = {}, onProgress }) {
   checkInteger('rounds', rounds, 1, 1000);
   checkInteger('limit', limit, 1);
   checkInteger('memory', memory, 1, LARGEST_MEMORY);

@@ -7,10 +7,12 @@ import { MEMORY_OPTION, allocatorNames, mebibytes, withTrace } from './common.js
 import { onlyFile, parse } from './options.js';
 import { checkOutput, complain, print, writeOutput } from './output.js';
 
-const HELP = `Usage: npx wasmalloc map FILE [--at MOMENT] [-o PICTURE] [--allocators NAME,NAME...] [--memory MIB]
+const HELP = `Usage: npx wasmalloc map FILE [--at MOMENT] [-o PICTURE]
+                          [--allocators NAME,NAME...] [--memory MIB]
 
 Draws the heap at a moment of a trace, which a program records that is linked with
---use-port=...:trace=1, FILE or - for standard input: all of it, from the first address to the last, and to scale. The picture is SVG.
+--use-port=...:trace=1: all of it, from the first address to the last, and to scale. The picture is SVG.
+FILE is - for standard input.
 
   --at MOMENT           peak: when the program held most (unless told); end; a part of all calls, as in
                         50%; or a time since the program began, as in 250us, 20ms or 1.5s

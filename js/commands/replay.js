@@ -1,7 +1,7 @@
 // npx wasmalloc replay: compares allocators on a trace.
 // Usage: node js/cli.js replay --help
 import { progressBar } from '../progress.js';
-import { replay, replayAllocators } from '../replay.js';
+import { checkOptions, replay, replayAllocators } from '../replay.js';
 import { nameText } from '../report/text.js';
 import { MEMORY_OPTION, mebibytes, withTrace } from './common.js';
 import { onlyFile, parse, wholeNumber } from './options.js';
@@ -13,6 +13,7 @@ const HELP = `Usage: npx wasmalloc replay FILE [--rounds N] [--limit SECONDS] [-
 Replays a trace, which a program records that is linked with --use-port=...:trace=1, on each allocator,
 and says which to take. First where the peaks are, then N rounds for the times, one allocator after the
 other in each. What is in the blocks is checked meanwhile: a broken allocator is named.
+FILE is - for standard input.
 
   --rounds N         so many rounds (7 unless told)
   --limit SECONDS    and no longer than so for each allocator (60 unless told)
@@ -140,6 +141,7 @@ export async function run(args) {
     allocators: values.allocators.split(','),
     onProgress: progressBar('replay'),
   };
+  checkOptions(options);
   const result = await withTrace(file, (input, threads) =>
     replay(input.once, { ...options, run: threads.run }),
   );

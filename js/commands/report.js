@@ -12,6 +12,7 @@ const HELP = `Usage: npx wasmalloc report FILE [-o PAGE] [--allocators NAME,NAME
 Makes a page from a trace, which a program records that is linked with --use-port=...:trace=1 or
 :trace=stacks: memory over time, who holds it at the peak, sizes and lifetimes, leaks, and the heap of
 each of the given allocators, block by block. The page is one file, and needs no network.
+FILE is - for standard input.
 
   -o, --output PAGE  where to write it (report.html unless told); - is standard output
   --allocators LIST  whose heaps to draw, side by side (wasmalloc unless told); there are:

@@ -26,8 +26,9 @@ class Thread {
     this.#worker = new Worker(new URL('./thread.js', import.meta.url), {
       workerData: { pulse: this.#pulse },
     });
-    // An error ends it, and is told to who waits for it.
     this.#worker.on('exit', () => (this.hasEnded = true));
+    // It is told to who waits for a job.
+    this.#worker.on('error', () => {});
   }
 
   /**
@@ -48,7 +49,9 @@ class Thread {
     worker.on('message', onMessage).once('error', settled.reject).once('exit', onExit);
     const timer = setInterval(() => {
       const answer = look(this.#pulse);
-      if (answer !== undefined) settled.resolve(Promise.resolve(this.end()).then(() => answer));
+      if (answer === undefined) return;
+      clearInterval(timer);
+      settled.resolve(this.end().then(() => answer));
     }, LOOK);
     worker.postMessage(message);
     try {
