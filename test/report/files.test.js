@@ -127,12 +127,14 @@ describe('the command line writes', () => {
     assert.equal(piped.status, 0, piped.stderr);
     isPicture(readFileSync(path.join(cwd, 'got'), 'utf8'));
     assert.ok(statSync(path.join(cwd, 'pipe')).isFIFO());
-    const device = shell('wasmalloc map $T -o /dev/null');
+    const device = shell('ln -s /dev/null null; wasmalloc map $T -o null');
     assert.equal(device.status, 0, device.stderr);
     assert.ok(statSync('/dev/null').isCharacterDevice());
   });
 
-  for (const name of ['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1', 'link'])
+  // Should a fault come back, root would lose the device: there only links to devices are written.
+  const devices = process.getuid() === 0 ? [] : ['/dev/stdout', '/dev/fd/1'];
+  for (const name of ['-', '/proc/self/fd/1', 'link', ...devices])
     it(`to standard output: ${name}`, () => {
       const before = 'ln -s /dev/stdout link';
       const options = `wasmalloc map $T -o ${name}`;
@@ -189,9 +191,9 @@ ln -s there/deep folder; ln -s ../y.svg there/deep/up`;
 
     it('on a full disk, where it leaves nothing behind', () => {
       for (const each of commands) {
-        const { status, stderr } = shell(`wasmalloc ${each} -o /dev/full`);
+        const { status, stderr } = shell(`ln -s /dev/full full; wasmalloc ${each} -o full`);
         assert.equal(status, 1);
-        isOneLine(stderr, /cannot write \/dev\/full: ENOSPC: no space left on device/);
+        isOneLine(stderr, /cannot write full: ENOSPC: no space left on device/);
         // A file may not become larger than so many KiB.
         for (const old of ['', 'old']) {
           const before = `${old ? 'printf old > x;' : ''} ulimit -f 8`;
