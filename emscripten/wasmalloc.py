@@ -137,6 +137,8 @@ def set_up_trace(settings):
     utils.exit_with_error(
       'trace=1 needs JavaScript, which writes the trace: drop -sSTANDALONE_WASM from this build')
   settings.JS_LIBRARIES += [TRACE_LIBRARY]
+  # Linked whether the program allocates or not.
+  settings.REQUIRED_EXPORTS += ['wasmalloc_trace_begin']
   if opts['trace'] == 'stacks':
     settings.EMIT_NAME_SECTION = 1  # else the functions in the stacks have numbers
 

@@ -3,7 +3,9 @@
 // Usage: npx wasmalloc --help
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { debuglog } from 'node:util';
+import { parse } from './commands/options.js';
+import { complain, print } from './commands/output.js';
 import { InvalidArgumentError, WasmallocError } from './errors.js';
 
 const HELP = `Usage: npx wasmalloc OPTION
@@ -15,7 +17,7 @@ const HELP = `Usage: npx wasmalloc OPTION
              emcmake cmake -Dwasmalloc_DIR=$(npx wasmalloc --cmake) ...
   --list     lists the allocators
   --version  prints the version
-  --help     prints this text
+  -h, --help prints this text
 
   replay FILE    compares allocators on a trace that a program has recorded
   report FILE    makes a page from a trace: who holds the memory, and where
@@ -47,23 +49,44 @@ const ANSWERS = {
 
 /** Answers an option. */
 function answer(args) {
-  const options = Object.fromEntries(Object.keys(ANSWERS).map((key) => [key, { type: 'boolean' }]));
-  const chosen = Object.keys(parseArgs({ args, options }).values);
-  if (chosen.length !== 1) throw new InvalidArgumentError(`one option, not ${chosen.length}`);
-  console.log(ANSWERS[chosen[0]]());
+  const named = Object.keys(ANSWERS).filter((key) => key !== 'help');
+  const options = Object.fromEntries(named.map((key) => [key, { type: 'boolean' }]));
+  const { values, positionals } = parse(args, options);
+  if (positionals.length)
+    throw new InvalidArgumentError(
+      `there is no command "${positionals[0]}"; there are: ${Object.keys(COMMANDS).join(', ')}`,
+    );
+  const chosen = Object.keys(values).filter((key) => values[key]);
+  if (chosen.length !== 1)
+    throw new InvalidArgumentError(`give a command or one option, not ${chosen.length} options`);
+  print(ANSWERS[chosen[0]]());
 }
 
+/** Says in one line what is wrong; answers the exit code. */
+function explain(error, command) {
+  if (error instanceof InvalidArgumentError) {
+    complain(`${error.message}; see npx wasmalloc ${command ? `${command} ` : ''}--help`);
+    return 2;
+  }
+  if (error instanceof WasmallocError) complain(error.message);
+  else {
+    // A fault of this program.
+    const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    complain(
+      `${what}; that should not be: NODE_DEBUG=wasmalloc in the environment says where it is`,
+    );
+    debuglog('wasmalloc')(error?.stack);
+  }
+  return 1;
+}
+
+// Progress that cannot be shown is no reason to stop.
+process.stderr.on('error', () => {});
 const [first, ...rest] = process.argv.slice(2);
 const command = Object.hasOwn(COMMANDS, first ?? '') ? first : undefined;
 try {
   if (command) await (await COMMANDS[command]()).run(rest);
   else answer(process.argv.slice(2));
 } catch (error) {
-  const isMisuse =
-    error instanceof InvalidArgumentError || String(error.code).startsWith('ERR_PARSE_ARGS');
-  if (!isMisuse && !(error instanceof WasmallocError)) throw error;
-  const message = isMisuse ? error.message.split(/[.\n]/, 1)[0] : error.message;
-  const help = `; see npx wasmalloc ${command ? `${command} ` : ''}--help`;
-  console.error(`wasmalloc: ${message}${isMisuse ? help : ''}`);
-  process.exitCode = isMisuse ? 2 : 1;
+  process.exitCode = explain(error, command);
 }

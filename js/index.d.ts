@@ -485,8 +485,9 @@ export interface Trace extends AsyncIterable<TraceBatch> {
  * Reads as it goes: what is in memory at a time is a batch of some thousand events, the stacks, and a small record for
  * each live block. A trace of ten million events takes a few seconds.
  *
- * @param source a file's name or URL (Node), a Blob or File, or bytes: these can be iterated over again, from the
- *   beginning; or a stream or an iterable of bytes, which can be read once
+ * @param source a file's name or URL (Node), a Blob or File, bytes, or a function that answers an iterable of bytes each
+ *   time it is called: these can be iterated over again, from the beginning; or a stream or an iterable of bytes, or the
+ *   name of a pipe, which can be read once
  * @throws {@link TraceError} when that is no trace; and from the iteration, after all events that could be read, when
  *   the file is cut off or damaged
  * @throws {@link LoadError} when the file cannot be read
@@ -501,7 +502,8 @@ export function readTrace(
     | ArrayBufferView
     | ReadableStream<Uint8Array>
     | Iterable<Uint8Array>
-    | AsyncIterable<Uint8Array>,
+    | AsyncIterable<Uint8Array>
+    | (() => Iterable<Uint8Array> | AsyncIterable<Uint8Array>),
 ): Promise<Trace>;
 
 // ---- replaying ----
@@ -546,13 +548,16 @@ export interface ReplayInstance {
   readonly heapBase: number;
   /**
    * Replays a piece. `measured`: whether the peaks are kept up to date, which takes a little time. Sizes are in
-   * bytes, the time in milliseconds; a fault that is not 0 ends the replay.
+   * bytes, the time in milliseconds; a fault that is not 0 ends the replay, and so does a `limit` of milliseconds, after
+   * which it was `tooSlow`.
    */
   run(
     piece: Uint32Array,
     measured: boolean,
+    limit?: number,
   ): {
     time: number;
+    tooSlow: boolean;
     live: number;
     peakLive: number;
     heapThen: number;
@@ -570,12 +575,15 @@ export interface ReplayInstance {
  * @param name one of {@link replayAllocators}, or of `modules`
  * @param program the instance has room for its blocks
  * @param modules others, by name, which are linked as scripts/build.mjs does it
+ * @param options `memory`: a replay that is measured stops with a fault where it would fill more MiB than that, 640 unless
+ *   told; `forLayout`: where the blocks stand is all that is wanted, so that no memory has to be zeroed
  * @throws {@link UnknownAllocatorError} {@link LoadError}
  */
 export function startReplay(
   name: string,
   program: ReplayProgram,
   modules?: Record<string, Module>,
+  options?: { memory?: number; forLayout?: boolean },
 ): Promise<ReplayInstance>;
 
 /** How {@link replay} works. All are optional. */
@@ -584,6 +592,11 @@ export interface ReplayOptions {
   rounds?: number;
   /** Seconds that each allocator gets altogether. Default: 60. */
   limit?: number;
+  /**
+   * MiB of memory that a replay may fill. Default: 640. What the program asked for and the replay does not write to, is
+   * not counted.
+   */
+  memory?: number;
   /** Names, from {@link replayAllocators} and `modules`. Default: all that are in the package. */
   allocators?: readonly string[];
   /** As for {@link startReplay}. */
@@ -617,6 +630,8 @@ export interface ReplayResult {
   fault: { call: number; kind: TraceEventKind; what: string } | null;
   /** Whether it did not come to the end in its time. */
   tooSlow: boolean;
+  /** The call (from 1 on) that would have filled more memory than is allowed; null if there was none. */
+  tooLarge: { call: number; kind: TraceEventKind } | null;
 }
 
 /**

@@ -25,8 +25,12 @@
 
 enum kind { MALLOC, CALLOC, REALLOC, MEMALIGN, FREE };
 
-/* What can be wrong with an allocator; js/replay.js has the texts. */
-enum fault { SOUND, OUTSIDE, MISALIGNED, NOT_ZERO, LOST, OVERWRITTEN };
+/* What can be wrong with an allocator; js/replay.js has the texts. TOO_LARGE is no fault of its: to go on would take
+ * more memory than the replay may fill. */
+enum fault { SOUND, OUTSIDE, MISALIGNED, NOT_ZERO, LOST, OVERWRITTEN, TOO_LARGE };
+
+/* What a replay is for: for the time that it takes; for the peaks; for where the blocks are, with no need of zeroes. */
+enum mode { TIMED, MEASURED, LAID_OUT };
 
 struct block {
   unsigned char *address; /* NULL where there is none, or no memory was left for it */
@@ -35,19 +39,53 @@ struct block {
 
 /* All in bytes, or counts; JavaScript reads it. */
 static struct state {
-  uint32_t live;        /* of the blocks that there are, what was asked for */
-  uint32_t peak_live;   /* the most that ever was, */
-  uint32_t heap_then;   /* and the heap at the first such moment */
-  uint32_t peak_heap;   /* the largest that the heap has been */
-  uint32_t failed;      /* so many calls have got no memory */
-  uint32_t fault;       /* an enum fault; then nothing is replayed any more */
-  uint32_t instruction; /* the first word of the faulty one, and where that is in the piece */
-  uint32_t position;
+  uint32_t live;      /* of the blocks that there are, what was asked for */
+  uint32_t peak_live; /* the most that ever was, */
+  uint32_t heap_then; /* and the heap at the first such moment */
+  uint32_t peak_heap; /* the largest that the heap has been */
+  uint32_t failed;    /* so many calls have got no memory */
+  uint32_t fault;     /* an enum fault; then nothing is replayed any more */
+  uint32_t
+      instruction; /* the first word of the faulty one, and where that is in the piece; unless TIMED, of */
+  uint32_t position; /* the one at work, which tells where an allocator has trapped */
+  uint32_t filled;   /* so many pages of memory have been written to; unless TIMED */
 } state;
 
 static uint32_t program[1 << 18];
 static struct block *blocks;
 static uintptr_t heap_base;
+static enum mode mode;
+
+/* ---- how much memory is filled ---- */
+
+/* A page of linear memory is none of the computer's memory until something is written there: a program may ask for much
+ * and use little. What a replay writes to, it must not write to much of: a trace of a few bytes can ask for 4 GiB of zeroes. */
+#define PAGE_SHIFT 12
+
+static uint32_t filled_pages[(1u << (32 - PAGE_SHIFT)) / 32];
+static uint32_t most_filled; /* pages */
+
+static uint32_t pages_of(size_t size) {
+  return (uint32_t)(size >> PAGE_SHIFT) + 1;
+}
+
+/* How many of the pages that hold these bytes, one at least, have not been filled; marks them if `fills`. */
+static uint32_t count_new_pages(const void *start, size_t size, bool fills) {
+  uint32_t count = 0;
+  size_t last = ((uintptr_t)start + size - 1) >> PAGE_SHIFT;
+  for (size_t page = (uintptr_t)start >> PAGE_SHIFT; page <= last; ++page) {
+    uint32_t bit = 1u << page % 32;
+    count += !(filled_pages[page / 32] & bit);
+    if (fills)
+      filled_pages[page / 32] |= bit;
+  }
+  return count;
+}
+
+static void fill(const void *start, size_t size) {
+  if (mode != TIMED && size > 0)
+    state.filled += count_new_pages(start, size, true);
+}
 
 /* ---- marks ---- */
 
@@ -61,6 +99,9 @@ static void put_marks(const struct block *block, uint32_t number) {
     memcpy(block->address + block->size - 4, &mark, 4);
   if (block->size > 0)
     memcpy(block->address, &mark, block->size < 4 ? 1 : 4);
+  fill(block->address, block->size < 4 ? block->size : 4);
+  if (block->size >= 8)
+    fill(block->address + block->size - 4, 4);
 }
 
 /* Whether the marks of a block with `size` bytes are there, as far as they are in the first `kept`. */
@@ -86,8 +127,21 @@ static enum fault check_new(const unsigned char *address, size_t size, size_t al
   return size >= 8 && start % alignment ? MISALIGNED : SOUND;
 }
 
+/* Zeroes for a block that calloc would have to fill beyond what is allowed: not before it is known where it is. */
+static enum fault zero_carefully(void *address, size_t size) {
+  if (state.filled + count_new_pages(address, size, false) > most_filled)
+    return TOO_LARGE;
+  memset(address, 0, size);
+  return SOUND;
+}
+
 static enum fault allocate(enum kind kind, struct block *block, uint32_t number, size_t size,
                            size_t alignment) {
+  /* The block of a calloc stands where that of a malloc would. */
+  bool is_careful =
+      kind == CALLOC && mode == MEASURED && state.filled + pages_of(size) > most_filled;
+  if (kind == CALLOC && (is_careful || mode == LAID_OUT))
+    kind = MALLOC;
   void *address = kind == MALLOC   ? malloc(size)
                   : kind == CALLOC ? calloc(1, size)
                                    : memalign(alignment, size);
@@ -100,6 +154,10 @@ static enum fault allocate(enum kind kind, struct block *block, uint32_t number,
   enum fault fault = check_new(address, size, kind == MEMALIGN ? alignment : 8);
   if (fault)
     return fault;
+  if (is_careful && (fault = zero_carefully(address, size)))
+    return fault;
+  if (kind == CALLOC || is_careful)
+    fill(address, size);
   if (kind == CALLOC && size > 0 && (block->address[0] || block->address[size - 1]))
     return NOT_ZERO;
   state.live += size;
@@ -112,6 +170,9 @@ static enum fault resize(struct block *block, uint32_t number, size_t size) {
     return allocate(MALLOC, block, number, size, 0);
   if (!has_marks(block->address, block->size, block->size, number))
     return OVERWRITTEN;
+  size_t kept = size < block->size ? size : block->size;
+  if (mode != TIMED && state.filled + pages_of(kept) > most_filled)
+    return TOO_LARGE;
   /* Allocators differ in what they make of 0. */
   unsigned char *address = realloc(block->address, size ? size : 1);
   if (!address) {
@@ -123,6 +184,8 @@ static enum fault resize(struct block *block, uint32_t number, size_t size) {
     return fault;
   if (!has_marks(address, block->size, size, number))
     return LOST;
+  if (address != block->address)
+    fill(address, kept);
   state.live += size - block->size;
   *block = (struct block){address, size};
   put_marks(block, number);
@@ -160,8 +223,9 @@ uint32_t EXPORT(replay_program_words)(void) {
 }
 
 /* Makes the table for blocks with numbers up to `last`. The heap begins `remainder` bytes above a multiple of the page,
- * as it did in the program that was recorded. Returns whether there was memory for that; once for each instance. */
-int EXPORT(replay_start)(uint32_t last, uint32_t remainder) {
+ * as it did in the program that was recorded. So many MiB of memory may be filled, if the replay is not TIMED: that
+ * comes after one that has gone well. Returns whether there was memory for the table; once for each instance. */
+int EXPORT(replay_start)(uint32_t last, uint32_t remainder, uint32_t mebibytes) {
   uintptr_t start = ((uintptr_t)sbrk(0) + 15) & ~(uintptr_t)15;
   uint64_t table = ((uint64_t)last + 1) * sizeof *blocks;
   uint64_t end = start + table;
@@ -172,34 +236,58 @@ int EXPORT(replay_start)(uint32_t last, uint32_t remainder) {
   blocks = (struct block *)start;
   memset(blocks, 0, (size_t)table);
   heap_base = (uintptr_t)sbrk(0);
+  most_filled = mebibytes << (20 - PAGE_SHIFT);
+  state.filled = pages_of((size_t)table);
   return 1;
 }
 
-/* Replays a piece of so many words, and returns the state. Only if `measured` the peaks are kept up to date. */
-const struct state *EXPORT(replay_run)(uint32_t words, int measured) {
-  for (uint32_t at = 0; at < words && !state.fault;) {
+/* A batch of instructions is so much work: so many of them, or fewer that have many bytes to zero or to copy. */
+#define BATCH 64
+#define WORK_SHIFT 14
+
+/* Replays a batch of the instructions from word `at` of the program to word `end`, and returns the word that it has come
+ * to, so that the caller can look at the clock; `end` after a fault. Unless TIMED, the peaks are kept up to date. */
+uint32_t EXPORT(replay_run)(uint32_t at, uint32_t end, enum mode what_for) {
+  mode = what_for;
+  size_t work = 0;
+  while (at < end && work < BATCH) {
     uint32_t position = at;
     uint32_t instruction = program[at++];
     enum kind kind = instruction & 7;
     uint32_t number = instruction >> 3;
     struct block *block = &blocks[number];
     enum fault fault;
+    ++work;
+    if (mode != TIMED) {
+      state.instruction = instruction;
+      state.position = position;
+    }
     if (kind == FREE)
       fault = release(block, number);
     else {
       size_t size = program[at++];
       size_t alignment = kind == MEMALIGN ? program[at++] : 0;
+      if (kind == CALLOC || kind == REALLOC)
+        work += size >> WORK_SHIFT;
       fault = kind == REALLOC ? resize(block, number, size)
                               : allocate(kind, block, number, size, alignment);
-      if (measured)
+      if (mode != TIMED) {
         measure();
+        if (!fault && state.filled > most_filled)
+          fault = TOO_LARGE;
+      }
     }
     if (fault) {
       state.fault = fault;
       state.instruction = instruction;
       state.position = position;
+      return end;
     }
   }
+  return at;
+}
+
+const struct state *EXPORT(replay_state)(void) {
   return &state;
 }
 

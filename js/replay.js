@@ -8,6 +8,10 @@ import { loadModule } from './load.js';
 import { EVENT_KINDS, readTrace } from './trace.js';
 
 const PAGE = 65536;
+const MIB = 2 ** 20;
+
+/** The page of which js/replay.c counts how many are filled. */
+const PAGE_FILLED = 4096;
 
 /** The allocator that the others are compared with: Emscripten's default. */
 const REFERENCE = 'dlmalloc';
@@ -26,7 +30,28 @@ const FAULTS = [
   'the memory is not all zero',
   'realloc has lost what was in the block',
   'what was in the block has been overwritten',
+  'it would fill more memory than is allowed',
+  'it has trapped',
 ];
+/** Faults that are not found out in a call's result. */
+export const TOO_LARGE = 6;
+const TRAPPED = 7;
+
+/** What a replay is for, by number, as js/replay.c has it. */
+const [TIMED, MEASURED, LAID_OUT] = [0, 1, 2];
+
+/**
+ * What a replay tells another thread about itself, in shared memory: how many batches of calls it has begun, and whether it
+ * is in one of them.
+ */
+export const PULSE = ['batches', 'inCall'];
+const [BATCHES, IN_CALL] = PULSE.keys();
+
+/** So many MiB of memory may be filled, unless told; and all that there are. */
+export const [MEMORY, LARGEST_MEMORY] = [640, 4096];
+
+/** After so many bytes of memories that are no longer used, a collection of garbage is worth its time. */
+const MUCH_GARBAGE = 2 ** 26;
 
 /** The fields of struct state in js/replay.c. */
 const STATE = [
@@ -38,12 +63,14 @@ const STATE = [
   'fault',
   'instruction',
   'position',
+  'filled',
 ];
 
 export const replayAllocators = replayModules.map(({ name }) => name);
 
 // ---- the program ----
 
+/** Its pieces can be used by several threads. */
 class Program {
   pieces = [];
   #piece = new Uint32Array(PIECE_WORDS);
@@ -55,7 +82,14 @@ class Program {
   }
 
   finish() {
-    if (this.#used) this.pieces.push(this.#piece.slice(0, this.#used));
+    if (this.#used) {
+      const bytes = 4 * this.#used;
+      // Where pages share no memory between threads it is not there.
+      const { SharedArrayBuffer: Shared = ArrayBuffer } = globalThis;
+      const piece = new Uint32Array(new Shared(bytes));
+      piece.set(this.#piece.subarray(0, this.#used));
+      this.pieces.push(piece);
+    }
     this.#used = 0;
   }
 }
@@ -134,31 +168,67 @@ function checkName(name, names) {
   );
 }
 
-export async function startReplay(name, program, modules = {}) {
+/** Engines don't know that of a memory some pages are filled, and may keep many that are not used any more. */
+let garbage = 0;
+
+export function collectGarbage() {
+  if (garbage < MUCH_GARBAGE) return;
+  globalThis.gc?.();
+  garbage = 0;
+}
+
+export async function startReplay(name, program, modules = {}, options = {}) {
+  const { memory = MEMORY, forLayout = false, pulse = new Int32Array(PULSE.length) } = options;
   checkName(name, [...replayAllocators, ...Object.keys(modules)]);
   const module = modules[name] ?? (await loadModule(`replay-${name}.wasm`));
   // It needs no system: what it imports is what it would tell or ask one.
   const imports = {};
   for (const { module: from, name: what } of WebAssembly.Module.imports(module))
     (imports[from] ??= {})[what] = () => 0;
+  collectGarbage();
   const { exports } = await WebAssembly.instantiate(module, imports);
   exports._initialize();
   const remainder = program.description.heapBase % PAGE;
-  if (!exports.replay_start(program.blocks, remainder))
+  if (!exports.replay_start(program.blocks, remainder, memory))
     throw new LoadError(`cannot make a table of ${program.blocks} blocks for ${name}`);
   const buffer = exports.replay_program() >>> 0;
+  let filled = 0;
   return {
     exports,
     memory: exports.memory,
     heapBase: exports.replay_heap_base() >>> 0,
-    /** Replays a piece; answers the state and the milliseconds that it took. */
-    run(piece, measured) {
+    /** Replays a piece, or as much as can be done in `limit` milliseconds; answers the state and the time. */
+    run(piece, measured, limit = Infinity) {
       new Uint32Array(exports.memory.buffer, buffer, piece.length).set(piece);
+      const mode = forLayout ? LAID_OUT : measured ? MEASURED : TIMED;
+      const before = exports.memory.buffer.byteLength;
       const start = performance.now();
-      const address = exports.replay_run(piece.length, measured ? 1 : 0) >>> 0;
-      const time = performance.now() - start;
+      let time = 0;
+      let at = 0;
+      let hasTrapped = false;
+      try {
+        pulse[IN_CALL] = 1;
+        do {
+          ++pulse[BATCHES];
+          at = exports.replay_run(at, piece.length, mode) >>> 0;
+          time = performance.now() - start;
+        } while (at < piece.length && time <= limit);
+      } catch (error) {
+        if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+        hasTrapped = true;
+      } finally {
+        pulse[IN_CALL] = 0;
+      }
+      const address = exports.replay_state() >>> 0;
       const values = new Uint32Array(exports.memory.buffer, address, STATE.length);
-      return { time, ...Object.fromEntries(STATE.map((field, i) => [field, values[i]])) };
+      const state = Object.fromEntries(STATE.map((field, i) => [field, values[i]]));
+      if (hasTrapped) state.fault = TRAPPED;
+      // A pass that is timed fills no more than the one that has been measured.
+      const grown = exports.memory.buffer.byteLength - before;
+      garbage +=
+        mode === TIMED ? Math.min(grown, memory * MIB) : PAGE_FILLED * (state.filled - filled);
+      filled = state.filled;
+      return { ...state, time, tooSlow: !state.fault && at < piece.length };
     },
   };
 }
@@ -182,25 +252,34 @@ export function instructionWords(first) {
   return kind === MEMALIGN ? 3 : 2;
 }
 
+/** Where a replay takes too long to be waited for, not even its state is known. */
+export function lostRun(time) {
+  return { ...NOTHING, time, tooSlow: true, tooLarge: null, fault: null };
+}
+
 /** Every field as it is before the first call. */
 const NOTHING = Object.fromEntries(STATE.map((field) => [field, 0]));
 
 /**
  * Runs the whole program once, or as far as it comes in `limit` milliseconds; answers the last state, the
- * time, the fault if there is one, and whether it was too slow.
+ * time, the fault if there is one, and whether it was too slow, or would have needed too much memory.
  */
-async function runOnce(name, program, { measured, limit, modules }) {
-  const instance = await startReplay(name, program, modules);
-  let time = 0;
-  let state = NOTHING;
+export async function runOnce(name, program, { measured, limit, modules, ...options }) {
+  const instance = await startReplay(name, program, modules, options);
+  const result = { ...NOTHING, time: 0, tooSlow: false, tooLarge: null };
   for (const [i, piece] of program.pieces.entries()) {
-    if (time > limit) return { ...state, time, tooSlow: true, fault: null };
-    state = instance.run(piece, measured);
-    time += state.time;
-    if (state.fault)
-      return { ...state, time, tooSlow: false, fault: faultOf(state, program.pieces, i) };
+    const time = result.time;
+    Object.assign(result, instance.run(piece, measured, limit - time));
+    result.time += time;
+    if (result.tooSlow) break;
+    if (result.fault) {
+      const fault = faultOf(result, program.pieces, i);
+      if (result.fault !== TOO_LARGE) return { ...result, fault };
+      const { call, kind } = fault;
+      return { ...result, fault: null, tooLarge: { call, kind } };
+    }
   }
-  return { ...state, time, tooSlow: false, fault: null };
+  return { ...result, fault: null };
 }
 
 // ---- all of them ----
@@ -221,7 +300,7 @@ function summary(times) {
 }
 
 function resultOf(name, measured, times) {
-  const { peakLive, heapThen, peakHeap, failed, fault, tooSlow } = measured;
+  const { peakLive, heapThen, peakHeap, failed, fault, tooSlow, tooLarge } = measured;
   const code = replayModules.find((row) => row.name === name)?.code ?? null;
   return {
     name,
@@ -235,6 +314,7 @@ function resultOf(name, measured, times) {
     failed,
     fault,
     tooSlow,
+    tooLarge,
   };
 }
 
@@ -270,9 +350,11 @@ function advise(results) {
   };
 }
 
-function checkOptions({ rounds, limit, allocators, modules, onProgress }) {
+/** Throws if they are not what {@link replay} takes. */
+export function checkOptions({ rounds, limit, memory, allocators, modules = {}, onProgress }) {
   checkInteger('rounds', rounds, 1, 1000);
   checkInteger('limit', limit, 1);
+  checkInteger('memory', memory, 1, LARGEST_MEMORY);
   if (!Array.isArray(allocators) || allocators.length === 0)
     throw new InvalidArgumentError(`allocators is ${show(allocators)}: it must be a list of names`);
   if (typeof onProgress !== 'function')
@@ -282,9 +364,10 @@ function checkOptions({ rounds, limit, allocators, modules, onProgress }) {
 }
 
 export async function replay(source, options = {}) {
-  const { rounds = 7, limit = 60, allocators = replayAllocators } = options;
-  const { modules = {}, onProgress = () => {} } = options;
-  checkOptions({ rounds, limit, allocators, modules, onProgress });
+  const { rounds = 7, limit = 60, memory = MEMORY, allocators = replayAllocators } = options;
+  // The command line has another way to run an allocator.
+  const { modules = {}, onProgress = () => {}, run = runOnce } = options;
+  checkOptions({ rounds, limit, memory, allocators, modules, onProgress });
   const names = [...new Set(allocators)];
   onProgress(0, 'reading the trace');
   const program = await compileTrace(source);
@@ -294,8 +377,8 @@ export async function replay(source, options = {}) {
   const times = new Map(names.map((name) => [name, []]));
   const left = new Map(names.map((name) => [name, limit * 1000]));
   const runNext = async (name, isMeasured) => {
-    const options = { measured: isMeasured, limit: left.get(name), modules };
-    const result = await runOnce(name, program, options);
+    const options = { measured: isMeasured, limit: left.get(name), modules, memory };
+    const result = await run(name, program, options);
     left.set(name, left.get(name) - result.time);
     return result;
   };
@@ -308,10 +391,12 @@ export async function replay(source, options = {}) {
     // To and fro, so that none always comes after the same one.
     for (const name of round % 2 ? names.toReversed() : names) {
       onProgress(done++ / steps, `round ${round + 1}: ${name}`);
-      const { fault, tooSlow, time } = measured.get(name);
-      if (fault || tooSlow) continue;
+      const { fault, tooSlow, tooLarge, time } = measured.get(name);
+      if (fault || tooSlow || tooLarge) continue;
       // One that has used up its time keeps what it has: of the first pass, if need be.
-      if (left.get(name) > time) times.get(name).push((await runNext(name, false)).time);
+      const next = left.get(name) > time ? await runNext(name, false) : { tooSlow: true };
+      if (next.fault) measured.get(name).fault = next.fault;
+      else if (!next.tooSlow) times.get(name).push(next.time);
       else if (times.get(name).length === 0) times.get(name).push(time);
     }
   }
@@ -336,6 +421,6 @@ export async function replay(source, options = {}) {
     },
     rounds,
     allocators: results,
-    advice: advise(results),
+    advice: calls ? advise(results) : null,
   };
 }

@@ -49,19 +49,41 @@ export function checksum(header, content) {
 
 // ---- where the bytes come from ----
 
-/** Something that can be read anew as often as one likes, as a function that answers its chunks; or undefined. */
-async function reopenable(source) {
-  if (source instanceof ArrayBuffer) return () => [new Uint8Array(source)];
-  if (ArrayBuffer.isView(source))
-    return () => [new Uint8Array(source.buffer, source.byteOffset, source.byteLength)];
-  if (source instanceof Blob) return () => chunksOf(source.stream());
-  if (typeof source === 'string' || source instanceof URL) {
-    const fs = builtin('node:fs');
-    if (!fs)
-      throw new InvalidArgumentError(`there are no files here to open ${source}: give a Blob`);
-    return () => chunksOfFile(source, fs.createReadStream(source, { highWaterMark: 1 << 18 }));
+/**
+ * Where the chunks come from: a function that answers them `again` and again, from the beginning, or what can be read
+ * `once`.
+ */
+async function sourceOf(source) {
+  if (typeof source === 'function') return { again: source };
+  if (source instanceof ArrayBuffer) return { again: () => [new Uint8Array(source)] };
+  if (ArrayBuffer.isView(source)) {
+    const { buffer, byteOffset, byteLength } = source;
+    return { again: () => [new Uint8Array(buffer, byteOffset, byteLength)] };
   }
-  return undefined;
+  if (source instanceof Blob) return { again: () => chunksOf(source.stream()) };
+  if (typeof source === 'string' || source instanceof URL) return fileSource(source);
+  if (typeof source?.getReader === 'function') return { once: chunksOf(source) };
+  if (source?.[Symbol.asyncIterator] || source?.[Symbol.iterator]) return { once: source };
+  throw new InvalidArgumentError(
+    `the trace is ${show(source)}: give a file's name, a Blob, bytes, or a stream or an iterable of them`,
+  );
+}
+
+function fileSource(file) {
+  const fs = builtin('node:fs');
+  if (!fs) throw new InvalidArgumentError(`there are no files here to open ${file}: give a Blob`);
+  const { createReadStream, statSync } = fs;
+  const open = () => chunksOfFile(file, createReadStream(file, { highWaterMark: 1 << 18 }));
+  return isPipe(file, statSync) ? { once: open() } : { again: open };
+}
+
+/** Whether it can be read only once. What cannot be looked at cannot be opened either, which says why. */
+function isPipe(file, statSync) {
+  try {
+    return !statSync(file).isFile();
+  } catch {
+    return false;
+  }
 }
 
 async function* chunksOfFile(file, stream) {
@@ -84,14 +106,6 @@ async function* chunksOf(stream) {
   } finally {
     await reader.cancel();
   }
-}
-
-function onceReadable(source) {
-  if (typeof source?.getReader === 'function') return chunksOf(source);
-  if (source?.[Symbol.asyncIterator] || source?.[Symbol.iterator]) return source;
-  throw new InvalidArgumentError(
-    `the trace is ${show(source)}: give a file's name, a Blob, bytes, or a stream or an iterable of them`,
-  );
 }
 
 /** Pieces of a wanted length out of chunks of any length. */
@@ -212,24 +226,75 @@ function viewOf(bytes) {
 
 const decoder = new TextDecoder();
 
-function parseJson(reader, { content, offset }) {
+const isText = (value) => typeof value === 'string';
+const isYesOrNo = (value) => typeof value === 'boolean';
+const isCount = (value) => Number.isSafeInteger(value) && value >= 0;
+const isTime = (value) => Number.isFinite(value) && Math.abs(value) <= LATEST;
+const orNothing = (isRight) => (value) => value === undefined || isRight(value);
+
+/** The last moment that a Date can be, in milliseconds since 1970. */
+const LATEST = 8.64e15;
+
+/** The properties of the two JSON objects, and what each can be. All others are ignored. */
+const DESCRIPTION = {
+  allocator: isText,
+  program: isText,
+  pointerBytes: (value) => value === 4 || value === 8,
+  heapBase: isCount,
+  started: isTime,
+  stacks: isYesOrNo,
+  threads: isYesOrNo,
+};
+const END = {
+  reason: isText,
+  status: orNothing(Number.isSafeInteger),
+  message: orNothing(isText),
+  events: isCount,
+};
+
+/** What of an object the schema knows. */
+function parseJson(reader, { content, offset }, schema) {
+  let object;
   try {
-    return JSON.parse(decoder.decode(content));
+    object = JSON.parse(decoder.decode(content));
   } catch {
-    return reader.fail('is damaged', offset);
+    reader.fail('is damaged', offset);
   }
+  if (typeof object !== 'object' || object === null || Array.isArray(object))
+    reader.fail('is damaged', offset);
+  const known = {};
+  for (const [key, isRight] of Object.entries(schema)) {
+    const value = Object.hasOwn(object, key) ? object[key] : undefined;
+    if (!isRight(value)) reader.fail(`is damaged: ${key} is ${show(value)}`, offset);
+    if (value !== undefined) known[key] = value;
+  }
+  return known;
 }
 
-function parseStack(text) {
-  return text.split('\n').map((line) => {
-    const [name, place = ''] = line.split('\t', 2);
-    return { name, place };
-  });
+/** The stacks of a trace have most of their frames in common: each is an object once. */
+class StackParser {
+  #frames = new Map(); // by line
+
+  #frame(line) {
+    let frame = this.#frames.get(line);
+    if (!frame) {
+      const [name, place = ''] = line.split('\t', 2);
+      this.#frames.set(line, (frame = { name, place }));
+    }
+    return frame;
+  }
+
+  /** A block as the stack's id and its frames. */
+  parse(reader, { content, offset }) {
+    if (content.length < 4) reader.fail('is damaged', offset);
+    const lines = decoder.decode(content.subarray(4)).split('\n');
+    return [viewOf(content).getUint32(0, true), lines.map((line) => this.#frame(line))];
+  }
 }
 
 // ---- events ----
 
-/** Numbers of seven bits a byte. */
+/** Numbers of seven bits a byte. After one that has no end it stands behind all bytes. */
 class Cursor {
   constructor(bytes, at) {
     this.bytes = bytes;
@@ -255,6 +320,7 @@ class Cursor {
       value += (byte & 0x7f) * weight;
       if (byte < 0x80) return value;
     }
+    this.at = Infinity;
     return NaN;
   }
 
@@ -271,13 +337,22 @@ class LiveBlocks {
   #unused = [];
   #next = 1;
 
-  /** The block at an address from now on, or 0 where one stands already. */
+  /** Engines have maps of some millions of entries; answers whether there was room. */
+  #put(key, number) {
+    try {
+      this.#numbers.set(key, number);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The block at an address from now on; 0 where one stands already, -1 where there are too many. */
   add(address) {
     const key = address / 8;
     if (this.#numbers.has(key)) return 0;
     const number = this.#unused.length ? this.#unused.pop() : this.#next++;
-    this.#numbers.set(key, number);
-    return number;
+    return this.#put(key, number) ? number : -1;
   }
 
   /** The block that ends, or 0 where there is none. */
@@ -294,13 +369,12 @@ class LiveBlocks {
     return this.#numbers.get(address / 8) ?? 0;
   }
 
-  /** Puts a block elsewhere; answers it, or 0 where one stands already. */
+  /** Puts a block elsewhere; answers it, or what {@link add} answers. */
   move(block, from, to) {
     if (from === to) return block;
     if (this.#numbers.has(to / 8)) return 0;
-    this.#numbers.set(to / 8, block);
     this.#numbers.delete(from / 8);
-    return block;
+    return this.#put(to / 8, block) ? block : -1;
   }
 }
 
@@ -341,6 +415,9 @@ class Batch {
   }
 }
 
+/** The largest time, size of the heap and address that are exact. */
+const LARGEST = Number.MAX_SAFE_INTEGER;
+
 /**
  * Decodes a block of events into the batch. Where it throws, the batch has what stands before the fault.
  */
@@ -354,6 +431,10 @@ function decode({ content, offset }, batch, { blocks, hasStacks, reader }) {
   let thread = header.getUint32(4, true);
   let time = header.getFloat64(8, true);
   let heap = header.getFloat64(16, true);
+  if (!(time >= 0 && time <= LARGEST && Math.abs(heap) <= LARGEST)) {
+    batch.resize(0);
+    reader.fail('is damaged', offset);
+  }
   let address = 0;
   const cursor = new Cursor(content, EVENTS_HEADER);
   const fail = (i, what) => {
@@ -380,6 +461,10 @@ function decode({ content, offset }, batch, { blocks, hasStacks, reader }) {
     const size = kind === FREE ? 0 : cursor.number();
     const hasResult = kind !== FREE && !(tag & FAILED);
     if (hasResult) address += cursor.difference() * unit;
+    if (cursor.at > content.length) fail(i, 'has no end');
+    if (time > LARGEST || Math.abs(heap) > LARGEST || thread > 2 ** 32 - 1 || stack > 2 ** 32 - 1)
+      fail(i, 'has a number that is too large');
+    if (hasResult && !(address > 0 && address <= LARGEST)) fail(i, `answers address ${address}`);
 
     let block = 0;
     if (kind === FREE) block = blocks.remove(previous);
@@ -387,6 +472,7 @@ function decode({ content, offset }, batch, { blocks, hasStacks, reader }) {
     if (hasResult) {
       block = block ? blocks.move(block, previous, address) : blocks.add(address);
       if (block === 0) fail(i, `answers address ${address}, where a block stands already`);
+      if (block < 0) fail(i, 'is one live block too many for this reader');
     }
 
     batch.kind[i] = kind === REALLOC_NOTHING ? REALLOC : kind;
@@ -399,7 +485,6 @@ function decode({ content, offset }, batch, { blocks, hasStacks, reader }) {
     batch.previous[i] = previous;
     batch.time[i] = time;
     batch.heap[i] = heap;
-    if (cursor.at > content.length) fail(i, 'has no end');
   }
   if (cursor.at !== content.length) reader.fail('is damaged', offset);
   reader.events += count;
@@ -431,9 +516,10 @@ class Trace {
   async *[Symbol.asyncIterator]() {
     const reader = await this.#begin();
     const batch = new Batch();
+    const stacks = new StackParser();
     const context = {
       blocks: new LiveBlocks(),
-      hasStacks: this.description.stacks === true,
+      hasStacks: this.description.stacks,
       reader,
     };
     try {
@@ -449,10 +535,9 @@ class Trace {
           if (batch.length) yield batch;
           if (fault) throw fault;
         } else if (block.type === BLOCK_TYPES.stack) {
-          const id = viewOf(block.content).getUint32(0, true);
-          this.stacks.set(id, parseStack(decoder.decode(block.content.subarray(4))));
+          this.stacks.set(...stacks.parse(reader, block));
         } else if (block.type === BLOCK_TYPES.end) {
-          this.end = parseJson(reader, block);
+          this.end = parseJson(reader, block, END);
           await reader.finish();
           return;
         } else reader.fail(`has a block of an unknown type, ${block.type},`, block.offset);
@@ -471,7 +556,7 @@ async function start(chunks) {
     const block = await reader.next();
     if (block.type !== BLOCK_TYPES.description)
       reader.fail('does not begin with its description', block.offset);
-    return { reader, description: parseJson(reader, block) };
+    return { reader, description: parseJson(reader, block, DESCRIPTION) };
   } catch (error) {
     await reader.close();
     throw error;
@@ -479,8 +564,8 @@ async function start(chunks) {
 }
 
 export async function readTrace(source) {
-  const reopen = await reopenable(source);
-  const { reader, description } = await start(reopen ? reopen() : onceReadable(source));
-  if (reopen) await reader.close();
-  return new Trace(description, reopen, reopen ? undefined : reader);
+  const { again, once } = await sourceOf(source);
+  const { reader, description } = await start(again ? again() : once);
+  if (again) await reader.close();
+  return new Trace(description, again, again ? undefined : reader);
 }

@@ -1,9 +1,20 @@
-// What the commands have in common: the trace that they are given, and the file that they write.
-// Usage: allocatorNames('bins,linked'); writeWhole(file, text)
-import { accessSync, constants, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
-import { InvalidArgumentError, LoadError, TraceError, UnknownAllocatorError } from '../errors.js';
-import { replayAllocators } from '../replay.js';
+// What the commands that read a trace have in common.
+// Usage: allocatorNames('bins,linked'); await withTrace(file, (input) => …)
+import { checkInteger } from '../check.js';
+import { TraceError, UnknownAllocatorError } from '../errors.js';
+import { LARGEST_MEMORY, MEMORY, replayAllocators } from '../replay.js';
+import { openTrace } from './input.js';
+import { wholeNumber } from './options.js';
+import { ReplayThreads } from './threads.js';
+
+/** How much memory a replay may fill, in MiB. */
+export const MEMORY_OPTION = { type: 'string', default: String(MEMORY) };
+
+export function mebibytes(text) {
+  const number = wholeNumber('memory', text);
+  checkInteger('memory', number, 1, LARGEST_MEMORY);
+  return number;
+}
 
 /** The names in a list with commas, each once. */
 export function allocatorNames(list) {
@@ -15,46 +26,19 @@ export function allocatorNames(list) {
   );
 }
 
-/** The one argument that is no option. */
-export function onlyFile(positionals, command) {
-  if (positionals.length === 1) return positionals[0];
-  throw new InvalidArgumentError(`${command} takes one trace, not ${positionals.length}`);
-}
-
-/** Says which file it is when it is no trace. */
-export async function namingFile(file, job) {
+/**
+ * Opens a trace for a job, which gets it and threads to replay it in; says which file it is when it is no trace.
+ */
+export async function withTrace(file, job) {
+  const input = await openTrace(file);
+  const threads = new ReplayThreads();
   try {
-    return await job;
+    return await job(input, threads);
   } catch (error) {
-    if (error instanceof TraceError) error.message = `${file}: ${error.message}`;
+    if (error instanceof TraceError)
+      error.message = `${file === '-' ? 'standard input' : file}: ${error.message}`;
     throw error;
-  }
-}
-
-function cannotWrite(file, cause) {
-  const [reason] = cause.message.split(',');
-  return new LoadError(`cannot write ${file}: ${reason}`, { cause });
-}
-
-/** Throws at once where the work would be in vain. */
-export function checkOutput(file) {
-  try {
-    accessSync(path.dirname(path.resolve(file)), constants.W_OK);
-    if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
-      throw new Error('that is a folder');
-  } catch (error) {
-    throw cannotWrite(file, error);
-  }
-}
-
-/** Writes a file that is either complete or not there. */
-export function writeWhole(file, text) {
-  const unfinished = `${file}.unfinished`;
-  try {
-    writeFileSync(unfinished, text);
-    renameSync(unfinished, file);
-  } catch (error) {
-    rmSync(unfinished, { force: true });
-    throw cannotWrite(file, error);
+  } finally {
+    await Promise.all([input.close(), threads.close()]);
   }
 }

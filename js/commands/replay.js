@@ -1,22 +1,26 @@
 // npx wasmalloc replay: compares allocators on a trace.
 // Usage: node js/cli.js replay --help
-import { parseArgs } from 'node:util';
-import { InvalidArgumentError } from '../errors.js';
 import { progressBar } from '../progress.js';
-import { replay, replayAllocators } from '../replay.js';
-import { namingFile, onlyFile } from './common.js';
+import { checkOptions, replay, replayAllocators } from '../replay.js';
+import { nameText } from '../report/text.js';
+import { MEMORY_OPTION, mebibytes, withTrace } from './common.js';
+import { onlyFile, parse, wholeNumber } from './options.js';
+import { complain, print } from './output.js';
 
-export const HELP = `Usage: npx wasmalloc replay FILE [--rounds N] [--limit SECONDS] [--allocators NAME,NAME...] [--json]
+const HELP = `Usage: npx wasmalloc replay FILE [--rounds N] [--limit SECONDS] [--memory MIB]
+                             [--allocators NAME,NAME...] [--json]
 
 Replays a trace, which a program records that is linked with --use-port=...:trace=1, on each allocator,
 and says which to take. First where the peaks are, then N rounds for the times, one allocator after the
 other in each. What is in the blocks is checked meanwhile: a broken allocator is named.
+FILE is - for standard input.
 
   --rounds N         so many rounds (7 unless told)
   --limit SECONDS    and no longer than so for each allocator (60 unless told)
+  --memory MIB       and fill no more memory than so (640 unless told)
   --allocators LIST  of these only: ${replayAllocators.join(', ')}
   --json             prints the result for machines: sizes in bytes, times in milliseconds
-  --help             prints this text`;
+  -h, --help         prints this text`;
 
 const KIB = 1024;
 
@@ -81,7 +85,7 @@ function sentences({ advice, allocators }) {
 }
 
 /** What must be known about the figures. */
-function notes({ trace, allocators }) {
+function notes({ trace, allocators }, memory) {
   const lines = [];
   if (trace.threads > 1)
     lines.push(
@@ -91,51 +95,57 @@ function notes({ trace, allocators }) {
     lines.push(`Calls that had failed in the program are left out: ${trace.failed}.`);
   if (trace.unknown)
     lines.push(`Frees of blocks that the trace does not know are left out: ${trace.unknown}.`);
-  for (const { name, failed, fault, tooSlow } of allocators) {
+  for (const { name, failed, fault, tooSlow, tooLarge } of allocators) {
     if (fault)
       lines.push(`${name} is BROKEN: ${fault.what} (call ${fault.call}, a ${fault.kind}).`);
     if (tooSlow) lines.push(`${name} is too slow: its time was up before the end of the trace.`);
+    if (tooLarge)
+      lines.push(
+        `${name} has not been replayed to the end: call ${tooLarge.call}, a ${tooLarge.kind}, would fill more than ${memory} MiB of memory (--memory allows more).`,
+      );
     if (failed) lines.push(`${name} has run out of memory: calls that failed: ${failed}.`);
   }
   return lines;
 }
 
-function print(result) {
+/** The result of replay(), for people; `memory` is what it was allowed. */
+export function textOf(result, memory) {
   const { trace, rounds, allocators } = result;
-  const ofProgram = `${trace.program}, recorded with ${trace.allocator}`;
-  console.log(`${number(trace.events)} events of ${ofProgram}; ${rounds} rounds`);
-  console.log(`\n${table([HEADS, ...allocators.map(rowOf)])}\n`);
-  for (const line of [...sentences(result), ...notes(result)]) console.log(line);
+  const ofProgram = `${nameText(trace.program)}, recorded with ${nameText(trace.allocator)}`;
+  const events = `${number(trace.events)} events of ${ofProgram}`;
+  if (trace.calls === 0)
+    return [`${events}: there is nothing to replay.`, ...notes(result, memory)].join('\n');
+  return [
+    `${events}; ${rounds} rounds`,
+    `\n${table([HEADS, ...allocators.map(rowOf)])}\n`,
+    ...sentences(result),
+    ...notes(result, memory),
+  ].join('\n');
 }
 
 /** Where there is no result for an allocator, the exit code is 1. */
 export async function run(args) {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      rounds: { type: 'string', default: '7' },
-      limit: { type: 'string', default: '60' },
-      allocators: { type: 'string', default: replayAllocators.join(',') },
-      json: { type: 'boolean', default: false },
-      help: { type: 'boolean', default: false },
-    },
+  const { values, positionals } = parse(args, {
+    rounds: { type: 'string', default: '7' },
+    limit: { type: 'string', default: '60' },
+    memory: MEMORY_OPTION,
+    allocators: { type: 'string', default: replayAllocators.join(',') },
+    json: { type: 'boolean', default: false },
   });
-  if (values.help) return console.log(HELP);
+  if (values.help) return print(HELP);
   const file = onlyFile(positionals, 'replay');
-  for (const option of ['rounds', 'limit'])
-    if (!/^\d+$/.test(values[option]))
-      throw new InvalidArgumentError(`--${option} takes a whole number, not ${values[option]}`);
   const options = {
-    rounds: Number(values.rounds),
-    limit: Number(values.limit),
+    rounds: wholeNumber('rounds', values.rounds),
+    limit: wholeNumber('limit', values.limit),
+    memory: mebibytes(values.memory),
     allocators: values.allocators.split(','),
     onProgress: progressBar('replay'),
   };
-  const result = await namingFile(file, replay(file, options));
-  if (result.trace.fault)
-    console.error(`wasmalloc: ${file}: ${result.trace.fault}; they have been replayed`);
-  if (values.json) console.log(JSON.stringify(result, null, 2));
-  else print(result);
+  checkOptions(options);
+  const result = await withTrace(file, (input, threads) =>
+    replay(input.once, { ...options, run: threads.run }),
+  );
+  if (result.trace.fault) complain(`${file}: ${result.trace.fault}; they have been replayed`);
+  print(values.json ? JSON.stringify(result, null, 2) : textOf(result, options.memory));
   if (result.allocators.some(({ fault }) => fault)) process.exitCode = 1;
 }

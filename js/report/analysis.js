@@ -326,7 +326,7 @@ async function firstPass(trace, wantedTime) {
 /**
  * Reads a trace twice: to find the peak, and to look closer at it, at the end, and at moments between.
  *
- * @param {string} file
+ * @param {object} source of the trace, for readTrace() to read several times
  * @param {object} options
  * @param {(first: object) => number[]} options.moments the numbers of the events after which the memory is
  *   looked at, sorted, from what is known after the first reading
@@ -335,8 +335,8 @@ async function firstPass(trace, wantedTime) {
  * @returns {Promise<object>} sizes in bytes, times in microseconds, events counted from 0; the program's memory at
  *   each of the `moments`; the `fault` if only the beginning of the trace could be read
  */
-export async function analyse(file, { moments, time = -1, onProgress = () => {} }) {
-  const trace = await readTrace(file);
+export async function analyse(source, { moments, time = -1, onProgress = () => {} }) {
+  const trace = await readTrace(source);
   onProgress(0);
   const first = await firstPass(trace, time);
   const wanted = moments(first);

@@ -1,7 +1,7 @@
 // Where each block stands in the heap of an allocator that a trace is replayed on.
 // Usage: for await (const layout of layouts('bins', program, calls)) layout.forEachStretch((kind, start, size) => …)
 import { HeapCorruptionError, LoadError } from '../errors.js';
-import { instructionWords, startReplay } from '../replay.js';
+import { TOO_LARGE, instructionWords, startReplay } from '../replay.js';
 
 /** What a stretch of the heap is: asked for by the program; beyond what it has asked for; in no block. */
 export const STRETCH = { used: 0, lost: 1, free: 2 };
@@ -37,6 +37,8 @@ function* piecesUpTo(pieces, calls) {
 
 function check({ fault }, name) {
   if (!fault) return;
+  if (fault === TOO_LARGE)
+    throw new LoadError(`${name} would fill more memory than is allowed: --memory allows more`);
   throw new HeapCorruptionError(
     `${name} is broken: npx wasmalloc replay --allocators ${name} says how`,
     null,
@@ -100,12 +102,16 @@ class Layout {
  * @param {string} name of the allocator
  * @param {Awaited<ReturnType<typeof import('../replay.js').compileTrace>>} program
  * @param {number[]} calls
+ * @param {{ memory?: number, pulse?: Int32Array }} [options] as for startReplay()
  * @returns {AsyncGenerator<Layout>}
  */
-export async function* layouts(name, program, calls) {
+export async function* layouts(name, program, calls, options = {}) {
   if (program.blocks >= MOST_BLOCKS)
     throw new LoadError(`the trace has ${program.blocks} live blocks: too many for a map`);
-  const instance = { ...(await startReplay(name, program)), blocks: program.blocks };
+  const instance = {
+    ...(await startReplay(name, program, {}, { ...options, forLayout: true })),
+    blocks: program.blocks,
+  };
   const sorted = new Float64Array(program.blocks);
   for (const { piece, isStop } of piecesUpTo(program.pieces, calls)) {
     if (piece.length) check(instance.run(piece, false), name);
@@ -114,8 +120,8 @@ export async function* layouts(name, program, calls) {
 }
 
 /** The largest that an allocator's heap gets, in bytes, and how many calls get no memory there. */
-export async function measureHeap(name, program) {
-  const instance = await startReplay(name, program);
+export async function measureHeap(name, program, options = {}) {
+  const instance = await startReplay(name, program, {}, { ...options, forLayout: true });
   let state = { peakHeap: 0, failed: 0 };
   for (const piece of program.pieces) check((state = instance.run(piece, true)), name);
   return { peakHeap: state.peakHeap, failed: state.failed };

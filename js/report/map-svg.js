@@ -1,6 +1,6 @@
 // Draws heaps as SVG: rows of memory to scale, from the first address to the last.
-// Usage: const picture = new MapPicture(); picture.add('bins', layout); const svg = picture.toSvg('app at the peak')
-import { STRETCH } from './layout.js';
+// Usage: const picture = new MapPicture(); picture.add(await drawHeap('bins', program, options)); const svg = picture.toSvg('app at the peak')
+import { STRETCH, layouts } from './layout.js';
 import { sizeText } from './text.js';
 
 const [WIDTH, GUTTER, MARGIN] = [1000, 74, 16];
@@ -152,14 +152,27 @@ function legend(y) {
   return items.join('');
 }
 
+/**
+ * Replays a program, and draws a heap of the picture.
+ *
+ * @param {string} name of the allocator
+ * @param {object} program
+ * @param {{ call: number, index: number, memory?: number, pulse?: Int32Array }} options after which call; the number of
+ *   the heap in the picture, from 0 on; the others as for startReplay()
+ * @returns {Promise<{ markup: string, height: number }>} for {@link MapPicture}
+ */
+export async function drawHeap(name, program, { call, index, ...options }) {
+  const { value: layout } = await layouts(name, program, [call], options).next();
+  return heapPart(name, layout, index);
+}
+
 /** A picture that heaps are added to. */
 export class MapPicture {
   #parts = [];
   #height = 62;
 
-  /** Adds what the heap is at the moment, exactly as large as it is. */
-  add(name, layout) {
-    const { markup, height } = heapPart(name, layout, this.#parts.length);
+  /** Adds a heap, below those that there are. */
+  add({ markup, height }) {
     this.#parts.push(`<g transform="translate(0 ${this.#height})">${markup}</g>`);
     this.#height += height;
   }

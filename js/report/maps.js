@@ -65,12 +65,13 @@ function powerOfTwo(value) {
  *
  * @param {string} name
  * @param {object} program
- * @param {{ calls: number[], cells: number, onProgress?: (fraction: number) => void }} options about as many `cells`
+ * @param {{ calls: number[], cells: number, memory?: number, pulse?: Int32Array,
+ *   onProgress?: (fraction: number) => void }} options about as many `cells`; the others as for startReplay()
  * @returns {Promise<object>} `pictures`: a byte for each cell, one picture after the other, each but the first
  *   as the difference (exclusive or) to the one before, compressed by deflate, in base64; and numbers about each
  */
-export async function mapHeap(name, program, { calls, cells, onProgress = () => {} }) {
-  const { peakHeap, failed } = await measureHeap(name, program);
+export async function mapHeap(name, program, { calls, cells, onProgress = () => {}, ...options }) {
+  const { peakHeap, failed } = await measureHeap(name, program, options);
   const cellBytes = Math.max(SMALLEST_CELL, powerOfTwo(peakHeap / (1.5 * cells)));
   const count = Math.max(1, Math.ceil(peakHeap / cellBytes));
   const picture = new Picture(count, cellBytes);
@@ -78,7 +79,7 @@ export async function mapHeap(name, program, { calls, cells, onProgress = () => 
   const numbers = [];
   let before;
   const current = new Uint8Array(count);
-  for await (const layout of layouts(name, program, calls)) {
+  for await (const layout of layouts(name, program, calls, options)) {
     const index = numbers.length;
     numbers.push(picture.take(layout));
     picture.encode(layout.size, current);

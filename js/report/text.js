@@ -30,3 +30,25 @@ export function shareText(part, whole) {
   if (part === whole) return '100 %';
   return percent > 99.9 && part < whole ? '> 99.9 %' : `${percent.toFixed(1)} %`;
 }
+
+/** Characters that no terminal, page or picture shows as what they are: controls, halves of characters. */
+const UNPRINTABLE =
+  /[\p{Cc}\p{Cs}\ufffe\uffff\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/** A text from outside on one line: what would end the line, or move about on it, is shown as its number. */
+export function oneLine(text) {
+  return text.replace(
+    UNPRINTABLE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+const LONGEST_NAME = 80;
+
+/** A name that a trace has, of any length and with any characters. */
+export function nameText(name) {
+  const characters = Array.from(oneLine(name));
+  return characters.length <= LONGEST_NAME
+    ? characters.join('')
+    : `${characters.slice(0, LONGEST_NAME - 1).join('')}…`;
+}

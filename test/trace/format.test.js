@@ -104,6 +104,7 @@ describe('the format of a trace', () => {
       for (let i = 0; i < bytes.length; i += length) yield bytes.subarray(i, i + length);
     };
     const sources = [
+      ...[() => [bytes], () => pieces(100)],
       ...[file, pathToFileURL(file), bytes, bytes.buffer, Buffer.from(bytes), new Blob([bytes])],
       ...[new Blob([bytes]).stream(), pieces(1), [...pieces(100)]],
       (async function* () {
@@ -268,5 +269,70 @@ describe('a trace that is damaged', () => {
       const broken = [header, start, fileBlock(BLOCK_TYPES.events, 1, short)];
       assert.match((await readAll(broken)).error.message, /is damaged at byte|has no end/);
     }
+  });
+
+  it('says of itself what cannot be', async () => {
+    const [header, start] = [...traceChunks([])];
+    const right = JSON.parse(new TextDecoder().decode(start.subarray(20)));
+    const json = (value) => new TextEncoder().encode(JSON.stringify(value));
+    const described = (value) => [header, fileBlock(BLOCK_TYPES.description, 0, json(value))];
+    const rejects = (source, message) =>
+      assert.rejects(readTrace(source), (error) => {
+        assert(error instanceof TraceError);
+        return message.test(error.message);
+      });
+    for (const value of [null, 1, 'text', [], true])
+      await rejects(described(value), /^the trace is damaged at byte 12; events before: 0$/);
+    for (const key of Object.keys(right)) {
+      await rejects(
+        described({ ...right, [key]: undefined }),
+        new RegExp(`is damaged: ${key} is undefined at byte 12`),
+      );
+      for (const value of [null, {}, [], -1, 1.5e300, key === 'program' ? 5 : 'text'])
+        if (!(key === 'allocator' && value === 'text') && !(key === 'started' && value === -1))
+          await rejects(described({ ...right, [key]: value }), new RegExp(`damaged: ${key} is `));
+    }
+    const { description } = await readTrace(described({ ...right, later: [[[]]] }));
+    assert.deepEqual(description, right);
+    for (const end of [null, 5, {}, { reason: 1, events: 0 }, { reason: 'exit', events: -1 }]) {
+      const { error } = await readAll([header, start, fileBlock(BLOCK_TYPES.end, 1, json(end))]);
+      assert.match(error.message, /is damaged/);
+      assert(error instanceof TraceError);
+    }
+  });
+
+  it('has numbers that cannot be', async () => {
+    const [header, start] = [...traceChunks([])];
+    const withHeader = (change) => {
+      const content = new Uint8Array([...new Uint8Array(24), 0, 8, 64]);
+      const view = new DataView(content.buffer);
+      view.setUint32(0, 1, true);
+      change(view);
+      return readAll([header, start, fileBlock(BLOCK_TYPES.events, 1, content)]);
+    };
+    assert.equal((await withHeader(() => {})).events.length, 1);
+    for (const number of [NaN, Infinity, -Infinity, 1e300]) {
+      const errors = [
+        (await withHeader((view) => view.setFloat64(8, number, true))).error,
+        (await withHeader((view) => view.setFloat64(16, number, true))).error,
+      ];
+      for (const error of errors) assert.match(error.message, /is damaged at byte/);
+    }
+    assert.match(
+      (await withHeader((view) => view.setFloat64(8, -1, true))).error.message,
+      /damaged/,
+    );
+    // An address of 0 or below, as the result of a call that has not failed.
+    for (const address of [0, 1]) {
+      const { error } = await withHeader((view) => view.setUint8(26, address));
+      assert.match(error.message, /an event that answers address -?\d+, in the block/);
+    }
+    // A number of more than ten bytes.
+    const endless = new Uint8Array([...new Uint8Array(24), 0, ...new Array(12).fill(0xff), 1, 64]);
+    endless[0] = 1;
+    const { error } = await readAll([header, start, fileBlock(BLOCK_TYPES.events, 1, endless)]);
+    assert.match(error.message, /an event that has no end/);
+    const short = await readAll([header, start, fileBlock(BLOCK_TYPES.stack, 1, [1, 2, 3])]);
+    assert.match(short.error.message, /is damaged/);
   });
 });

@@ -86,6 +86,23 @@ describe('a program that records its trace', function () {
     assert.equal(recorded.trace.description.pointerBytes, 8);
   });
 
+  for (const flags of [[], ['-pthread', '-sEXIT_RUNTIME'], ['-Oz', '-sMODULARIZE=0']]) {
+    it(`has a trace when it allocates nothing (${flags.join(' ') || 'without flags'})`, async () => {
+      const name = `nothing${flags.length}`;
+      const source = path.join(temporaryFolder(), 'nothing.c');
+      writeFileSync(source, 'int main(void) { return 0; }\n');
+      const file = await link(source, `${name}.js`, { flags });
+      const trace = path.join(path.dirname(file), `${name}.trace`);
+      writeFileSync(trace, 'of an older run');
+      const recorded = await record(file);
+      const { reason, events } = recorded.trace.end;
+      assert.deepEqual([reason, events], ['exit', recorded.events.length]);
+      assert.equal(recorded.trace.description.program, name);
+      // Threads take some themselves.
+      if (!flags.includes('-pthread')) assert.equal(events, 0);
+    });
+  }
+
   describe('is complete when it ends', () => {
     const ends = {
       return: { status: 3, reason: 'exit' },

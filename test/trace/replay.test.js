@@ -5,6 +5,7 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { link as linkProgram } from '../../bench/builds.mjs';
 import { PROGRAMS } from '../../bench/workloads.mjs';
+import { ReplayThreads } from '../../js/commands/threads.js';
 import { compileTrace, replay, replayAllocators, startReplay } from '../../js/index.js';
 import { REPLAY_COMPILE, REPLAY_LINK } from '../../scripts/build.mjs';
 import { capture } from '../js/support.js';
@@ -147,6 +148,7 @@ describe('a trace that is replayed', function () {
       NOT_ZERO: /^the memory is not all zero$/,
       LOST: /^realloc has lost what was in the block$/,
       OVERWRITTEN: /has been overwritten$/,
+      TRAPS: /^it has trapped$/,
       FULL: undefined,
     };
     const built = {};
@@ -155,7 +157,7 @@ describe('a trace that is replayed', function () {
       const compiled = queued(() =>
         emcc([...REPLAY_COMPILE, path.join(project, 'js', 'replay.c'), '-o', driver]),
       );
-      for (const wrong of Object.keys(WRONG)) {
+      for (const wrong of [...Object.keys(WRONG), 'HANGS']) {
         const output = path.join(folder, `${wrong}.wasm`);
         const source = path.join(programs, 'broken.c');
         const flags = ['-fno-builtin', `-DBROKEN=${wrong}`, `--use-port=${port}`];
@@ -184,6 +186,148 @@ describe('a trace that is replayed', function () {
         assert.equal(someEvents()[call - 1].kind, kind);
       });
     }
+
+    describe('and never comes back from a call', () => {
+      const threads = new ReplayThreads({ patience: 5000 });
+      after(() => threads.close());
+
+      it('ends when its time is up, and so do the others', async () => {
+        const modules = { broken: await built.HANGS };
+        const options = { rounds: 1, limit: 1, modules, allocators: ['broken', 'bins'] };
+        const { allocators: results } = await replay(writeTrace(someEvents()), {
+          ...options,
+          run: threads.run,
+        });
+        const [broken, sound] = results;
+        assert.deepEqual([broken.tooSlow, broken.time], [true, null]);
+        assert.equal(sound.fault, null);
+        assert(sound.time.median > 0);
+      });
+
+      it('and a picture or a page says so, or is there', async () => {
+        // The mimalloc of Emscripten 6.0 searches for ever for the last of these.
+        const trace = writeTrace([
+          { kind: 'calloc', size: 2147483647, address: 335872 },
+          { kind: 'memalign', size: 709623639, alignment: 2048, address: 352256 },
+          { kind: 'realloc', size: 270, previous: 352256, address: 622592 },
+          { kind: 'memalign', size: 2147418112, alignment: 16384, address: 1032192 },
+        ]);
+        const program = await compileTrace(trace);
+        const pictures = threads.draw('mimalloc', program, { call: 4, index: 0 });
+        const drawn = await pictures.catch((error) => {
+          assert.equal(error.name, 'LoadError');
+          assert.equal(error.message, 'mimalloc does not come back from a call of the trace');
+        });
+        if (drawn) assert.match(drawn.markup, /data-heap="mimalloc"/);
+        // The next one gets a new thread.
+        const next = await compileTrace(writeTrace(someEvents()));
+        const { markup } = await threads.draw('mimalloc', next, { call: next.calls, index: 0 });
+        assert.match(markup, /data-heap="mimalloc"/);
+      });
+    });
+  });
+
+  describe('that asks for much memory', () => {
+    const MIB = 2 ** 20;
+    const large = 2 ** 31 - 100;
+
+    /** Runs a command in a process of its own; answers also the MiB that it needed. */
+    function commandOn(name, events, ...args) {
+      const file = path.join(folder, `${name}.trace`);
+      writeFileSync(file, writeTrace(events));
+      const code =
+        'process.on("exit", () => console.error(`KiB: ${process.resourceUsage().maxRSS}`))';
+      const flags = ['--import', `data:text/javascript,${encodeURIComponent(code)}`];
+      const [command, ...others] = args;
+      const cli = path.join(project, 'js', 'cli.js');
+      const result = capture(process.execPath, [...flags, cli, command, file, ...others]);
+      const needed = Number(/KiB: (\d+)/.exec(result.stderr)[1]) / 1024;
+      assert(needed < 1000, `${needed} MiB`);
+      return result;
+    }
+
+    const zeroes = [{ kind: 'calloc', size: large, address: 65536 }];
+    // Each makes a copy of half of what there is.
+    const copies = Array.from({ length: 12 }, (_, i) => [
+      { kind: i ? 'realloc' : 'malloc', size: 2 ** (19 + i), previous: i, address: i + 1 },
+      { kind: 'malloc', size: 8, address: 2 ** 20 + i },
+    ])
+      .flat()
+      .map(({ previous = 0, address, ...event }) => {
+        const place = (number) => number && 2 ** 40 + number * 8;
+        return { ...event, previous: place(previous), address: place(address) };
+      });
+
+    for (const [name, events] of Object.entries({ zeroes, copies })) {
+      it(`is replayed as far as memory is allowed: ${name}`, () => {
+        const args = ['replay', '--json', '--rounds', '1', '--allocators', 'wasmalloc,dlmalloc'];
+        const { status, stdout, stderr } = commandOn(name, events, ...args);
+        assert.equal(status, 0, stderr);
+        for (const { name, tooLarge, time, fault } of JSON.parse(stdout).allocators) {
+          assert.equal(fault, null);
+          assert.equal(time === null, tooLarge !== null, name);
+          if (tooLarge) assert(['calloc', 'realloc'].includes(tooLarge.kind));
+        }
+      });
+    }
+
+    it('says so, and how to allow it', () => {
+      const { stdout } = commandOn('zeroes', zeroes, 'replay', '--allocators', 'bins');
+      assert.match(stdout, /call 1, a calloc, would fill more than 640 MiB.*--memory allows more/);
+      assert.match(stdout, /^No allocator has replayed the whole trace\.$/m);
+    });
+
+    it('is drawn, for which no zeroes are needed', () => {
+      for (const command of ['map', 'report']) {
+        const { status, stdout } = commandOn('zeroes', zeroes, command, '-o', '-');
+        assert.equal(status, 0);
+        assert(stdout.includes(command === 'map' ? `data-bytes="${large}"` : String(large)));
+      }
+    });
+
+    it('may fill more if it is told, and less', async () => {
+      const trace = writeTrace([{ kind: 'calloc', size: 20 * MIB, address: 65536 }]);
+      const results = async (memory) => {
+        const options = { rounds: 1, memory, allocators: replayAllocators };
+        return (await replay(trace, options)).allocators;
+      };
+      for (const { tooLarge, time } of await results(10)) {
+        assert.deepEqual(tooLarge, { call: 1, kind: 'calloc' });
+        assert.equal(time, null);
+      }
+      for (const { tooLarge, time } of await results(30)) {
+        assert.equal(tooLarge, null);
+        assert(time.median > 0);
+      }
+    });
+
+    it('counts memory once, however often it is used', async () => {
+      const block = { size: 20 * MIB, address: 65536 };
+      const twice = [
+        { kind: 'calloc', ...block },
+        { kind: 'free', previous: 65536 },
+      ];
+      const trace = writeTrace([...twice, ...twice, ...twice]);
+      const options = { rounds: 1, memory: 30, allocators: ['wasmalloc', 'bins', 'dlmalloc'] };
+      for (const { tooLarge } of (await replay(trace, options)).allocators)
+        assert.equal(tooLarge, null);
+    });
+
+    it('keeps its limit inside a long piece', async () => {
+      // A minute and more for each allocator, all in one piece of the program.
+      const block = { size: 64 * MIB, address: 65536 };
+      const pair = [
+        { kind: 'calloc', ...block },
+        { kind: 'free', previous: 65536 },
+      ];
+      const trace = writeTrace(Array.from({ length: 20_000 }, () => pair).flat());
+      const options = { rounds: 1, limit: 1, allocators: ['bins'] };
+      const start = performance.now();
+      const [{ tooSlow }] = (await replay(trace, options)).allocators;
+      assert(tooSlow);
+      const seconds = (performance.now() - start) / 1000;
+      assert(seconds < 30, `${seconds} seconds`);
+    });
   });
 });
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OUTSIDE = 1, MISALIGNED, NOT_ZERO, LOST, OVERWRITTEN, FULL };
+enum { OUTSIDE = 1, MISALIGNED, NOT_ZERO, LOST, OVERWRITTEN, FULL, TRAPS, HANGS };
 
 #define HEADER 16
 
@@ -20,6 +20,10 @@ static unsigned char *take(size_t bytes) {
     return (unsigned char *)sbrk(0) + 64;
   if (BROKEN == FULL && calls >= 100)
     return NULL;
+  if (BROKEN == TRAPS && calls == 100)
+    __builtin_trap();
+  for (volatile int forever = BROKEN == HANGS && calls == 100; forever;)
+    ;
   unsigned char *block =
       (unsigned char *)sbrk((intptr_t)(2 * HEADER + ((bytes + 15) & ~(size_t)15))) + HEADER;
   memcpy(block - HEADER, &bytes, sizeof bytes);
