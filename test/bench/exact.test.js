@@ -7,7 +7,6 @@ import { ensureEmscripten } from '../../scripts/emscripten.mjs';
 describe('the benchmark', () => {
   it('finds code size, memory and memory.grow calls no worse than in the reference', async function () {
     // The first time SQLite and the others are compiled and linked five times each.
-    this.timeout(1_200_000);
     const reference = readReference();
     const { version } = await ensureEmscripten();
     if (version !== reference.versions.emscripten) {

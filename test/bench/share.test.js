@@ -6,7 +6,6 @@ import { ensureEmscripten } from '../../scripts/emscripten.mjs';
 
 describe("the allocators' part of a program's time", () => {
   it('is more than nothing and less than a half for Lua, with every allocator', async function () {
-    this.timeout(300_000);
     await ensureEmscripten();
     const programs = PROGRAMS.filter(({ name }) => name === 'lua');
     const { lua } = await measureShares({ rounds: 1, progress: () => {}, programs });

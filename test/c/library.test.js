@@ -149,8 +149,6 @@ function forAll(job, allocators = all) {
 }
 
 describe('C library interface', function () {
-  this.timeout(1_200_000);
-
   Object.entries(variants).forEach(([name, variant], number) => {
     describe(name, () => {
       const allocators = variant.few ? inTurn(number, plain) : all;
@@ -246,8 +244,6 @@ const single = {
 };
 
 describe('C library interface: programs', function () {
-  this.timeout(1_200_000);
-
   Object.entries(single).forEach(([name, program], number) => {
     const { source, flags, link: linking, growth, memory, args = [], node, few, locks } = program;
     const some = few || locks ? inTurn(number, plain) : all;
@@ -272,7 +268,6 @@ describe('C library interface: programs', function () {
 });
 
 describe('malloc_stats', function () {
-  this.timeout(1_200_000);
   const name = 'malloc_stats prints statistics to stderr and changes nothing';
   const ran = forAll(async (allocator) => {
     const program = await link(compile(['-O2']), ['-O2'], allocator);
@@ -333,7 +328,6 @@ const known = {
 };
 
 describe('the C suite finds known faults of', function () {
-  this.timeout(1_200_000);
   const memory = 256 * 2 ** 20;
   for (const [name, { flags, link: linking, node, faults }] of Object.entries(known)) {
     describe(name, () => {

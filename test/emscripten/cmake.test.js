@@ -22,8 +22,6 @@ const ways = {
 };
 
 describe('emscripten: CMake', function () {
-  this.timeout(1_200_000);
-
   for (const [way, settings] of Object.entries(ways)) {
     it(`${way} under emcmake`, async () => {
       const { emcmake, env } = findEmscripten();

@@ -252,7 +252,6 @@ const wasiRunner = `
 `;
 
 describe('emscripten: link variants', function () {
-  this.timeout(1_200_000);
   const folder = temporaryFolder();
   const side = path.join(folder, 'side.wasm');
   writeFileSync(path.join(folder, 'wasi.mjs'), wasiRunner);

@@ -49,7 +49,7 @@ export const MODES = {
 };
 
 /** One run that takes so long, in milliseconds, does not end. */
-const PATIENCE = 60_000;
+const PATIENCE = 600_000;
 
 // ---- building ----
 

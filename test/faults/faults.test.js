@@ -53,8 +53,6 @@ function describeFailures({ failures }) {
 }
 
 describe('fault injection', function () {
-  this.timeout(900_000);
-
   for (const program of Object.keys(PROGRAMS)) {
     describe(titles[program], () => {
       for (const { name: allocator } of allocatorsOf(program)) {
@@ -112,8 +110,6 @@ const flaws = [
 ];
 
 describe('fault injection: programs with a flaw are found out', function () {
-  this.timeout(900_000);
-
   for (const program of ['sqlite', 'containers']) {
     describe(titles[program], () => {
       for (const { flaw, mode, from, kind, says } of flaws) {

@@ -40,8 +40,6 @@ int main(void) {
 `;
 
 describe('the package, installed from its tarball into an empty folder', function () {
-  this.timeout(600_000); // the first link of all builds Emscripten's libraries
-
   let folder, files;
   const inFolder = (program, ...args) => run(program, args, { cwd: folder, env });
 

@@ -43,8 +43,8 @@ const LINK = [
   '--no-entry',
 ];
 
-/** A program that takes so long, in milliseconds, does not end: the slowest need a twentieth of it. */
-const PATIENCE = 5_000;
+/** A program that takes so long, in milliseconds, does not end: an idle machine needs a quarter of a second. */
+const PATIENCE = 60_000;
 
 /**
  * What the corpus is run with: a name, the linker's flags, whether it is ours, and whether it promises to stop all
@@ -134,7 +134,7 @@ async function runInThreads(linked, runs, onResult) {
       };
       const hang = () =>
         take({ outcome: 'hangs', detail: `for ${PATIENCE / 1000} seconds`, late: false });
-      alarm = setTimeout(hang, 2 * PATIENCE); // the thread has to start, too
+      alarm = setTimeout(hang, 5 * PATIENCE); // the thread has to start, too
       worker.on('message', take).on('error', reject);
     }).finally(() => {
       clearTimeout(alarm);

@@ -29,8 +29,6 @@ function started(job) {
 }
 
 describe('misuse', function () {
-  this.timeout(900_000);
-
   before('start', () => jobs.forEach((start) => start()));
 
   const whole = started(runCorpus);

@@ -13,7 +13,6 @@ const missing = ['cmake', 'cc'].filter((tool) => !onPath(tool));
 const advice = `needs ${missing.join(' and ')} on PATH: install gcc, make and cmake`;
 
 describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () {
-  this.timeout(1_200_000);
   if (missing.length > 0) {
     it(advice);
     return;

@@ -8,8 +8,6 @@ import { FAULTS, failuresOfOurs, faultTable, readTable } from './run.mjs';
 import { runFaults, whyNotPromised } from './run.mjs';
 
 describe('faults of the shipped allocators', function () {
-  this.timeout(1_200_000);
-
   let results;
   let version;
   before('build and run', async () => {

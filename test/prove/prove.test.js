@@ -9,7 +9,6 @@ import { THEOREMS } from './theorems.mjs';
 const QUICK = ['sizes.c', 'runs.c', 'minimal.c', 'interface.c', 'mailbox.c'];
 
 describe('proofs', function () {
-  this.timeout(1_200_000);
   let found;
   const prover = () => (found ??= findProver());
 

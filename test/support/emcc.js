@@ -27,7 +27,7 @@ export function emscriptenIsAtLeast(version) {
  * @returns {Promise<{ stdout: string, stderr: string }>} as {@link run}
  */
 export async function runModule(file, { args = [], nodeFlags = [], node, cwd } = {}) {
-  return run(node ?? process.execPath, [...nodeFlags, file, ...args], { cwd, timeout: 120_000 });
+  return run(node ?? process.execPath, [...nodeFlags, file, ...args], { cwd });
 }
 
 /**

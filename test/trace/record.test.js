@@ -34,7 +34,6 @@ const THREADS = ['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sEXIT_RUNTIME'];
 const MODULE = ['-sMODULARIZE', '-sEXPORT_ES6', '-sEXPORTED_RUNTIME_METHODS=callMain'];
 
 describe('a program that records its trace', function () {
-  this.timeout(600_000);
   const built = {};
   before(() => {
     for (const { name } of allocators)
@@ -190,7 +189,6 @@ for (let i = 0; i < 2; ++i) await create({ traceFile: 'told.bin', print() {} });
 });
 
 describeInBrowsers('a program that records in a browser', function (browser) {
-  this.timeout(600_000);
   const flags = ['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sENVIRONMENT=web,worker', ...MODULE];
   let folder, page, close, download;
   before(async () => {

@@ -45,7 +45,6 @@ function someEvents() {
 }
 
 describe('a trace that is replayed', function () {
-  this.timeout(1_200_000); // the first time SQLite and the others are compiled
   const recordings = {};
   before(() => {
     for (const [name, allocator] of [
