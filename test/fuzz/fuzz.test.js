@@ -3,13 +3,31 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { onPath } from '../../scripts/emscripten.mjs';
 import { BUILDS, capture } from '../../scripts/run.mjs';
-import { allocators, findNode24, planned, project, run, temporaryFolder } from '../support/emcc.js';
+import {
+  allocators,
+  findNode24,
+  planned,
+  project,
+  run,
+  temporaryFolder,
+  testAll,
+} from '../support/emcc.js';
 import { buildFuzzer, buildModule, traitsOf } from './build.mjs';
 import { unpackCorpus } from './corpus.mjs';
 import { measureCoverage } from './coverage.mjs';
 import { findMutants, mutantsOf, plant } from './mutate.mjs';
 
 const MILLION = 1_000_000;
+
+/** So many calls are made. */
+const CALLS = testAll
+  ? { fast: 20 * MILLION, sanitized: MILLION, words: 2 * MILLION, wasm: MILLION }
+  : { fast: MILLION, sanitized: MILLION / 20, words: MILLION / 5, wasm: MILLION / 20 };
+
+/** In the quick suite of so many planted bugs one is looked for. */
+const SHARE_OF_BUGS = testAll ? 1 : 12;
+
+const inWords = (calls) => calls.toLocaleString('en');
 
 /** So much of lib/ must the stored corpus reach, in per cent of the branches. */
 const COVERED = 98;
@@ -64,19 +82,14 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
   for (const name of names) {
     describe(name, () => {
       const add = (title, job) => define(`${title} (${name})`, job);
-      add('20 million calls', native(name, 'fast', 20 * MILLION, false));
-      add('1 million calls with sanitizers', native(name, 'sanitized', MILLION, false));
-      add('1 million calls as with threads', native(name, 'threaded', MILLION, false));
-      add('2 million calls of the word interface', native(name, 'fast', 2 * MILLION, true));
-      add('1 million calls in WebAssembly', module(name, MILLION, {}));
+      const { fast, sanitized, words, wasm } = CALLS;
+      add(`${inWords(fast)} calls`, native(name, 'fast', fast, false));
       add(
-        'half a million calls of the word interface in WebAssembly',
-        module(name, MILLION / 2, { words: true }),
+        `${inWords(sanitized)} calls with sanitizers`,
+        native(name, 'sanitized', sanitized, false),
       );
-      add(
-        'half a million calls in wasm64',
-        module(name, MILLION / 2, { flags: ['-sMEMORY64'], node: findNode24 }),
-      );
+      add(`${inWords(words)} calls of the word interface`, native(name, 'fast', words, true));
+      add(`${inWords(wasm)} calls in WebAssembly`, module(name, wasm, {}));
       add('the stored corpus with sanitizers', async () => {
         let inputs = 0;
         for (const words of [false, true]) {
@@ -88,9 +101,10 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
         }
         return `${inputs} inputs`;
       });
-      add('every planted bug is found', async () => {
+      add(testAll ? 'every planted bug is found' : 'planted bugs are found', async () => {
         const rows = await findMutants({
           allocators: [name],
+          every: SHARE_OF_BUGS,
           folder: path.join(folder, 'mutants', name),
           start: oneByOne(),
         });
@@ -99,14 +113,32 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
         assert.ok(mutantsOf(name).length >= 12);
         return `${rows.length} bugs`;
       });
+      // The smaller allocators have the same lock, the same word interface and the same memory.
+      if (!testAll && name !== 'wasmalloc') return;
+      add(
+        `${inWords(sanitized)} calls as with threads`,
+        native(name, 'threaded', sanitized, false),
+      );
+      add(
+        `${inWords(wasm / 2)} calls of the word interface in WebAssembly`,
+        module(name, wasm / 2, { words: true }),
+      );
+      add(
+        `${inWords(wasm / 2)} calls in wasm64`,
+        module(name, wasm / 2, { flags: ['-sMEMORY64'], node: findNode24 }),
+      );
     });
   }
 
   // They are 5_wasmalloc in name only: what they do is the heap of bins and a layer of their own.
   for (const { name } of BUILDS) {
     describe(`${name} build`, () => {
-      define(`5 million calls (${name})`, native(name, 'fast', 5 * MILLION, false));
-      define(`half a million with sanitizers (${name})`, native(name, 'sanitized', MILLION / 2));
+      const [fast, sanitized] = [CALLS.fast / 4, CALLS.sanitized / 2];
+      define(`${inWords(fast)} calls (${name})`, native(name, 'fast', fast, false));
+      define(
+        `${inWords(sanitized)} with sanitizers (${name})`,
+        native(name, 'sanitized', sanitized),
+      );
     });
   }
 
@@ -143,6 +175,8 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
     });
   });
 
+  // A whole build for each input's coverage: not quick.
+  if (!testAll) return;
   describe('coverage', () => {
     if (!onPath('gcov')) {
       it('coverage needs gcov on PATH: install gcc');

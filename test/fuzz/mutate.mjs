@@ -62,14 +62,16 @@ async function look(allocator, mutant, folder) {
 
 /**
  * @param {{ allocators: string[], folder: string, start: <T>(job: () => Promise<T>) => Promise<T>,
- *   say?: (text: string) => void }} options `folder` is for the programs; `start` begins a job when it is
- *   its turn; `say` is told of each result
+ *   every?: number, say?: (text: string) => void }} options `folder` is for the programs; `start` begins a job when
+ *   it is its turn; of so many mutants one is planted; `say` is told of each result
  * @returns {Promise<{ allocator: string, file: string, bug: string, calls: number | null,
  *   shows: string }[]>}
  */
-export async function findMutants({ allocators, folder, start, say = () => {} }) {
+export async function findMutants({ allocators, folder, start, every = 1, say = () => {} }) {
   const jobs = allocators.flatMap((allocator) =>
-    mutantsOf(allocator).map((mutant, i) => ({ allocator, mutant, i })),
+    mutantsOf(allocator)
+      .map((mutant, i) => ({ allocator, mutant, i }))
+      .filter(({ i }) => i % every === 0),
   );
   return Promise.all(
     jobs.map(({ allocator, mutant, i }) =>

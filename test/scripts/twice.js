@@ -8,7 +8,7 @@ import { project, run, temporaryFolder } from '../support/emcc.js';
 
 const IN_STEP = pathToFileURL(path.join(project, 'test', 'support', 'in-step.mjs')).href;
 
-const PARTS = ['bench', 'docs', 'emscripten', 'js', 'lib', 'scripts', 'site', 'test'];
+const PARTS = ['bench', 'docs', 'emscripten', 'js', 'lib', 'report', 'scripts', 'site', 'test'];
 const FILES = ['package.json', 'LICENSE', 'README.md', '.prettierrc'];
 
 /**

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { chromium, firefox } from 'playwright-core';
 import { onPath } from '../../scripts/emscripten.mjs';
-import { temporaryFolder } from './emcc.js';
+import { temporaryFolder, testAll } from './emcc.js';
 
 /** The first of these programs that is on PATH, or undefined. */
 const findProgram = (...programs) => programs.map(onPath).find(Boolean);
@@ -85,13 +85,14 @@ const BROWSERS = [
 ];
 
 /**
- * Describes the same tests for each browser; where one is missing, a skipped test says so.
+ * Describes the same tests for each browser; where one is missing, a skipped test says so. Without {@link testAll} the
+ * first one will do.
  *
  * @param {string} title
  * @param {(this: Mocha.Suite, browser: Browser) => void} describeTests
  */
 export function describeInBrowsers(title, describeTests) {
-  for (const browser of BROWSERS)
+  for (const browser of testAll ? BROWSERS : BROWSERS.slice(0, 1))
     describe(`${title} (${browser.name})`, function () {
       if (browser.path) describeTests.call(this, browser);
       else it.skip(`works ${browser.missing}`);
