@@ -1,6 +1,6 @@
 // Two processes at once that take long: whole scripts, with empty caches.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { outputs } from '../../scripts/build.mjs';
 import { project } from '../support/emcc.js';
@@ -52,12 +52,14 @@ describe('two processes at once, long ones', () => {
   });
 
   it('fault injection', async () => {
-    const program = `
-      import { inject } from './test/faults/faults.js';
+    // A file: threads would take the options of --eval for their own.
+    writeFileSync(
+      path.join(folder, 'inject.mjs'),
+      `import { inject } from './test/faults/faults.js';
       const { injected, failures } = await inject('sqlite', 'wasmalloc', 'allocation', { to: 20 });
-      console.log(JSON.stringify({ injected, failures }));
-    `;
-    for (const { stdout } of await runTwice('--input-type=module', '--eval', program))
+      console.log(JSON.stringify({ injected, failures }));`,
+    );
+    for (const { stdout } of await runTwice('inject.mjs'))
       assert.deepEqual(JSON.parse(stdout), { injected: 20, failures: [] });
   });
 });
