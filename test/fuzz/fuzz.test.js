@@ -22,10 +22,10 @@ const MILLION = 1_000_000;
 /** So many calls are made. */
 const CALLS = testAll
   ? { fast: 20 * MILLION, sanitized: MILLION, words: 2 * MILLION, wasm: MILLION }
-  : { fast: MILLION, sanitized: MILLION / 20, words: MILLION / 5, wasm: MILLION / 20 };
+  : { fast: MILLION / 2, sanitized: MILLION / 20, words: MILLION / 10, wasm: MILLION / 20 };
 
 /** In the quick suite of so many planted bugs one is looked for. */
-const SHARE_OF_BUGS = testAll ? 1 : 12;
+const SHARE_OF_BUGS = testAll ? 1 : 20;
 
 const inWords = (calls) => calls.toLocaleString('en');
 
@@ -83,16 +83,16 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
     describe(name, () => {
       const add = (title, job) => define(`${title} (${name})`, job);
       const { fast, sanitized, words, wasm } = CALLS;
+      // The smaller allocators have the same lock, the same word interface and the same memory.
+      const isWhole = testAll || name === 'wasmalloc';
       add(`${inWords(fast)} calls`, native(name, 'fast', fast, false));
       add(
         `${inWords(sanitized)} calls with sanitizers`,
         native(name, 'sanitized', sanitized, false),
       );
-      add(`${inWords(words)} calls of the word interface`, native(name, 'fast', words, true));
-      add(`${inWords(wasm)} calls in WebAssembly`, module(name, wasm, {}));
       add('the stored corpus with sanitizers', async () => {
         let inputs = 0;
-        for (const words of [false, true]) {
+        for (const words of isWhole ? [false, true] : [false]) {
           const program = await buildFuzzer({ allocator: name, kind: 'sanitized', words, folder });
           const label = words ? `${name}-words` : name;
           const files = unpackCorpus(label, path.join(folder, 'inputs', label));
@@ -113,8 +113,9 @@ describe(`fuzz${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function () 
         assert.ok(mutantsOf(name).length >= 12);
         return `${rows.length} bugs`;
       });
-      // The smaller allocators have the same lock, the same word interface and the same memory.
-      if (!testAll && name !== 'wasmalloc') return;
+      if (!isWhole) return;
+      add(`${inWords(words)} calls of the word interface`, native(name, 'fast', words, true));
+      add(`${inWords(wasm)} calls in WebAssembly`, module(name, wasm, {}));
       add(
         `${inWords(sanitized)} calls as with threads`,
         native(name, 'threaded', sanitized, false),

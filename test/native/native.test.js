@@ -84,7 +84,7 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
         const threadsProgram = target(`threads-${allocator}`);
         const endingsProgram = target(`endings-${allocator}`);
         const threads = plannedHere(() =>
-          run(threadsProgram, [testAll ? '4000' : '1000', allocator]),
+          run(threadsProgram, [testAll ? '4000' : '400', allocator]),
         );
         it('ThreadSanitizer: threads that pass blocks to each other', async () => {
           assert.equal((await threads()).stdout, 'ok 4 threads\n');
