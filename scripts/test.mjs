@@ -88,7 +88,27 @@ export function shares(files, count, weigh) {
 
 const environment = (all) => ({ ...process.env, ...(all ? { WASMALLOC_TEST_ALL: '1' } : {}) });
 
-/** Runs a program to its end, in a group of processes that can be ended together. */
+/** The processes that have a group of their own: they must not outlive this one. */
+const groups = new Set();
+
+function endGroup(child) {
+  groups.delete(child);
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error; // it has just ended
+  }
+}
+
+function endGroupsOnSignals() {
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }))
+    process.once(signal, () => {
+      for (const child of groups) endGroup(child);
+      process.exit(code);
+    });
+}
+
+/** Runs a program to its end. Unless it has the terminal, it is in a group of processes that {@link endGroup} ends. */
 function start(program, args, { all, stdio }) {
   const child = spawn(program, args, {
     cwd: PROJECT,
@@ -96,9 +116,13 @@ function start(program, args, { all, stdio }) {
     stdio,
     detached: stdio !== 'inherit',
   });
+  if (stdio !== 'inherit') groups.add(child);
   const ended = new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal }));
+    child.on('close', (code, signal) => {
+      groups.delete(child);
+      resolve({ code, signal });
+    });
   });
   return { child, ended };
 }
@@ -158,7 +182,7 @@ async function runInTime(files, { until, stop }) {
       for (const [file, child] of atWork) {
         left.push(`${file}: stopped`);
         atWork.delete(file);
-        process.kill(-child.pid, 'SIGKILL');
+        endGroup(child);
       }
     },
     Math.min(Math.max(0, stop - now()) * 1000, LONGEST),
@@ -231,8 +255,9 @@ async function main() {
   };
   const { all } = values;
   const files = positionals.length > 0 ? positionals : testFiles(all);
+  if (values.turn === undefined && !values.weigh) return runTogether(files, all);
+  endGroupsOnSignals();
   if (values.weigh) return weighAll(files, all);
-  if (values.turn === undefined) return runTogether(files, all);
   const turn = number('turn');
   const part = (turn - 1) % TURNS;
   const dealt = shares(testFiles(true).filter(hasMore), TURNS, weigher('all'));
