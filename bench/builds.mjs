@@ -1,11 +1,11 @@
 // Compiles and links the programs of the benchmark, and keeps what it made in .cache/bench/.
 // Usage: import { SUBJECTS, link } from './builds.mjs';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
+import { makeOnce, writeWhole } from '../scripts/files.mjs';
 import { ALLOCATORS, PEERS, PORT, VARIANTS, allocatorFlag, emcc, run } from '../scripts/run.mjs';
 import { FLOORS } from './workloads.mjs';
 
@@ -104,26 +104,11 @@ const made = new Map();
 
 /** Makes a folder of the cache by `create`, unless it is there. It is complete or not there. */
 function cached(name, create) {
-  const folder = path.join(CACHE, name);
   if (!made.has(name)) {
-    made.set(
-      name,
-      existsSync(folder)
-        ? Promise.resolve()
-        : queued(async () => {
-            mkdirSync(CACHE, { recursive: true });
-            const scratch = mkdtempSync(path.join(CACHE, 'new-'));
-            try {
-              await create(scratch);
-              // Another benchmark may have made the same meanwhile.
-              if (!existsSync(folder)) renameSync(scratch, folder);
-            } finally {
-              rmSync(scratch, { recursive: true, force: true });
-            }
-          }),
-    );
+    const folder = path.join(CACHE, name);
+    made.set(name, existsSync(folder) ? folder : queued(() => makeOnce(folder, create)));
   }
-  return made.get(name).then(() => folder);
+  return made.get(name);
 }
 
 /**
@@ -230,7 +215,6 @@ function relative(file) {
  * @returns {Promise<Record<string, number>>} by allocator
  */
 export async function rememberedSizes(subjects, what, measure) {
-  mkdirSync(CACHE, { recursive: true });
   const { version } = findEmscripten();
   const measuring = fileDigest(path.join(PROJECT, 'scripts', 'size.mjs'));
   const files = new Map(
@@ -242,7 +226,7 @@ export async function rememberedSizes(subjects, what, measure) {
   const missing = subjects.filter((subject) => !existsSync(files.get(subject)));
   if (missing.length)
     for (const [subject, size] of Object.entries(await measure(missing)))
-      writeFileSync(files.get(subject), JSON.stringify(size));
+      writeWhole(files.get(subject), JSON.stringify(size));
   const read = (subject) => JSON.parse(readFileSync(files.get(subject), 'utf8'));
   return Object.fromEntries(subjects.map((subject) => [subject, read(subject)]));
 }

@@ -29,16 +29,22 @@ differences; exits with 1 when one is for the worse. \`npm run bench -- --save\`
  */
 const TOLERANCE = { linear: 65536, heap: 65536, grows: 1, size: 0 };
 
+/** Workloads that take little time and tell most: for the quick suite. */
+const QUICK = ['churn', 'random', 'doubling', 'vectors', 'grow_twice', 'fifty', 'in_place'];
+
 /**
  * Measures.
  *
- * @param {{ all?: boolean, log?: boolean }} [options]
+ * @param {{ all?: boolean, quick?: boolean }} [options] `all`: of Emscripten's allocators too; `quick`: some
+ *   workloads and code sizes
  * @returns {Promise<object>} as `npm run bench` stores it: `sizes` and `memory`, and `sizes` of `hardened`
  */
-export async function measureExactly({ all = false } = {}) {
+export async function measureExactly({ all = false, quick = false } = {}) {
   await ensureEmscripten();
   const subjects = all ? SUBJECTS : OURS;
-  const selection = { subjects, workloads: [...SMALL, ...EXTRA, ...PROGRAMS] };
+  const quickOnes = [...SMALL, ...EXTRA].filter(({ name }) => QUICK.includes(name));
+  const selection = { subjects, workloads: quick ? quickOnes : [...SMALL, ...EXTRA, ...PROGRAMS] };
+  const sizesOf = quick ? { uses: ['malloc and free'], levels: ['-O2'] } : {};
   // Who was too slow for the reference is not compared.
   const stored = readReference().memory ?? {};
   const tooSlow = ({ name }, subject) => stored[name]?.[subject]?.failed === 'too slow';
@@ -46,10 +52,14 @@ export async function measureExactly({ all = false } = {}) {
   await step('building', (progress) => prepare(selection, 'memory', progress));
   return {
     subjects,
-    sizes: await step('code size', (progress) => measureSizes(subjects, progress)),
-    hardened: {
-      sizes: await step('code size (hardened)', (progress) => measureSizes([HARDENED], progress)),
-    },
+    sizes: await step('code size', (progress) => measureSizes(subjects, progress, sizesOf)),
+    hardened: quick
+      ? {}
+      : {
+          sizes: await step('code size (hardened)', (progress) =>
+            measureSizes([HARDENED], progress),
+          ),
+        },
     memory: await step('memory', (progress) =>
       measureMemory(selection, { engine, tooSlow, progress }),
     ),

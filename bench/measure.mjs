@@ -250,17 +250,17 @@ export async function measureThreadMemory({ workloads, subjects }, { engine, rou
  *
  * @param {string[]} subjects
  * @param {Function} progress
- * @param {{ uses?: string[], more?: string[] }} [options] what the program calls, and more flags, such
- *   as '-pthread'
+ * @param {{ uses?: string[], levels?: string[], more?: string[] }} [options] what the program calls, optimization
+ *   levels, and more flags, such as '-pthread'
  * @returns {Promise<Record<string, Record<string, Record<string, number>>>>} by what the program
  *   calls, optimization level and allocator
  */
 export async function measureSizes(subjects, progress, options = {}) {
-  const { uses = Object.keys(USES), more = [] } = options;
+  const { uses = Object.keys(USES), levels = ['-O2', '-Oz'], more = [] } = options;
   const sizes = {};
   let done = 0;
-  const jobs = uses.flatMap((use) => ['-O2', '-Oz'].map((level) => [use, level]));
-  for (const use of uses) sizes[use] = { '-O2': {}, '-Oz': {} };
+  const jobs = uses.flatMap((use) => levels.map((level) => [use, level]));
+  for (const use of uses) sizes[use] = Object.fromEntries(levels.map((level) => [level, {}]));
   await Promise.all(
     jobs.map(([use, optimization]) =>
       queued(async () => {

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 // Brings the tables and the picture of the documentation up to date with the stored reference run.
 // Usage: node bench/readme.mjs [--from FILE] [--check] [--help]
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { PROJECT } from '../scripts/emscripten.mjs';
+import { writeWhole } from '../scripts/files.mjs';
 import { barTable } from './bars.mjs';
 import { brokenPromises, figures, fiveTable } from './five.mjs';
 import { plot } from './plot.mjs';
@@ -142,7 +143,7 @@ async function main() {
       console.error(`${file} is not up to date: npm run bench:readme`);
       process.exitCode = 1;
     } else {
-      writeFileSync(target, text);
+      writeWhole(target, text);
       console.log(`${file} is up to date now.`);
     }
   }

@@ -1,13 +1,14 @@
 #!/usr/bin/env node
 // Measures the allocators: time, memory, code size; prints tables and bars, writes JSON.
 // Usage: node bench/run.mjs [--quick] [--only NAME,…] [--allocators NAME,…] [--save] [--help]
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { format, resolveConfig } from 'prettier';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
+import { writeWhole } from '../scripts/files.mjs';
 import { barTable } from './bars.mjs';
 import { ALL_SUBJECTS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
@@ -147,9 +148,8 @@ export async function step(title, work) {
 
 /** Writes what a run has measured, formatted as the stored references are. */
 export async function writeResults(file, data) {
-  mkdirSync(path.dirname(file), { recursive: true });
   const options = { ...(await resolveConfig(STORED)), parser: 'json' };
-  writeFileSync(file, await format(JSON.stringify(data), options));
+  writeWhole(file, await format(JSON.stringify(data), options));
 }
 
 /** The stored reference run. */

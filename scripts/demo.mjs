@@ -3,24 +3,15 @@
 //
 // The main job on real input: SQLite, linked once with each allocator, does the same work in a
 // database in memory. Checks that all give the same answers and prints what each took.
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { PROJECT, ensureEmscripten } from './emscripten.mjs';
 import { ALLOCATORS, PEERS, allocatorFlag, emcc, run } from './run.mjs';
+import { SQLITE, compileSqlite } from './sqlite.mjs';
 
-const SQLITE = path.join(PROJECT, 'node_modules', 'better-sqlite3', 'deps', 'sqlite3');
 const PROGRAM = path.join(PROJECT, 'bench', 'programs', 'sqlite.c');
-const FOLDER = path.join(PROJECT, '.cache', 'demo');
-
-// Without lookaside, SQLite's own small allocator, every allocation is malloc's.
-const COMPILE = [
-  '-O2',
-  '-DSQLITE_THREADSAFE=0',
-  '-DSQLITE_OMIT_LOAD_EXTENSION',
-  '-DSQLITE_DEFAULT_LOOKASIDE=0,0',
-];
 
 // Memory starts small and grows by single pages, so that its size says what was needed.
 const LINK = [
@@ -43,23 +34,9 @@ function say(text) {
   process.stderr.write(`${text}\n`);
 }
 
-/** Compiles a source, unless that has been done with the same compiler, flags and source. */
-async function compile(source, args, version) {
-  const digest = createHash('sha256').update(JSON.stringify([version, args]));
-  digest.update(readFileSync(source));
-  const name = path.basename(source, '.c');
-  const object = path.join(FOLDER, `${name}-${digest.digest('hex').slice(0, 16)}.o`);
-  if (!existsSync(object)) {
-    say(`compiling ${name}.c${name === 'sqlite3' ? ' (about half a minute)' : ''}`);
-    await emcc(['-c', ...args, source, '-o', `${object}.new`], { timeout: 900_000 });
-    renameSync(`${object}.new`, object);
-  }
-  return object;
-}
-
 /** Links the objects with an allocator, and returns the program's file. */
-async function link(name, objects) {
-  const file = path.join(FOLDER, `${name}.cjs`);
+async function link(name, objects, folder) {
+  const file = path.join(folder, `${name}.cjs`);
   await emcc([...LINK, allocatorFlag(name), ...objects, '-o', file]);
   return file;
 }
@@ -139,18 +116,17 @@ async function main() {
   const rounds = Number(values.rounds);
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds takes a whole number from 1 on, not ${values.rounds}`);
-  if (!existsSync(SQLITE)) throw new Error('the sources of SQLite are missing: run `npm ci`');
-
   const { version } = await ensureEmscripten();
-  mkdirSync(FOLDER, { recursive: true });
-  const objects = [
-    await compile(path.join(SQLITE, 'sqlite3.c'), COMPILE, version),
-    await compile(PROGRAM, ['-O2', `-I${SQLITE}`], version),
-  ];
+  const library = await compileSqlite(say);
+  // A folder of this run's own: another one may be at work.
+  const folder = mkdtempSync(path.join(tmpdir(), 'wasmalloc-demo-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const main = path.join(folder, 'main.o');
+  await emcc(['-c', '-O2', `-I${SQLITE}`, PROGRAM, '-o', main]);
   const programs = [];
   for (const name of [...ALLOCATORS.map((row) => row.name), ...PEERS]) {
     say(`linking with ${name}`);
-    programs.push({ name, file: await link(name, objects) });
+    programs.push({ name, file: await link(name, [library, main], folder) });
   }
   const results = await race(programs, rounds);
   const rows = programs.map(({ name, file }) => summarize(name, file, results[name]));

@@ -2,22 +2,15 @@
 // Builds the playground, a static page: build/site/.
 // Usage: node scripts/site.mjs [--output FOLDER] [--serve] [--port N] [--help]
 import { execFileSync } from 'node:child_process';
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-} from 'node:fs';
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import sirv from 'sirv';
 import { PROJECT, ensureEmscripten, llvmTool } from './emscripten.mjs';
+import { replaceFolder } from './files.mjs';
 import { highlight, instrument } from './instrument.mjs';
 import { ALLOCATORS } from './run.mjs';
 
@@ -118,34 +111,29 @@ async function buildSite(output, log) {
     throw new Error(`${output} holds something else: give a folder that is empty or not there`);
   mkdirSync(SCRATCH, { recursive: true });
   const scratch = mkdtempSync(path.join(SCRATCH, 'site-'));
-  // Beside the output: a folder can be renamed within its file system only.
-  mkdirSync(path.dirname(output), { recursive: true });
-  const folder = mkdtempSync(`${output}.new-`);
   try {
     log('Building the playground:');
-    copyParts(folder);
-    await buildModules(folder, scratch, log);
-    // What the page knows of an allocator beyond the row of its blocks.
-    const rows = ALLOCATORS.map((row) => ({
-      ...row,
-      reader: existsSync(path.join(SITE, 'allocators', `${row.name}.js`)),
-    }));
-    const sources = SOURCES.map((file) => [
-      file,
-      highlight(readFileSync(path.join(LIB, file), 'utf8')),
-    ]);
-    writeFileSync(
-      path.join(folder, 'modules', 'sources.json'),
-      JSON.stringify(Object.fromEntries(sources)),
-    );
-    writeFileSync(path.join(folder, 'modules', 'allocators.json'), JSON.stringify(rows));
-    chmodSync(folder, 0o755);
-    rmSync(output, { recursive: true, force: true });
-    renameSync(folder, output);
+    await replaceFolder(output, async (folder) => {
+      copyParts(folder);
+      await buildModules(folder, scratch, log);
+      // What the page knows of an allocator beyond the row of its blocks.
+      const rows = ALLOCATORS.map((row) => ({
+        ...row,
+        reader: existsSync(path.join(SITE, 'allocators', `${row.name}.js`)),
+      }));
+      const sources = SOURCES.map((file) => [
+        file,
+        highlight(readFileSync(path.join(LIB, file), 'utf8')),
+      ]);
+      writeFileSync(
+        path.join(folder, 'modules', 'sources.json'),
+        JSON.stringify(Object.fromEntries(sources)),
+      );
+      writeFileSync(path.join(folder, 'modules', 'allocators.json'), JSON.stringify(rows));
+    });
     log(`${path.relative(process.cwd(), output)}/ is ready.`);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

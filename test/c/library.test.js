@@ -13,12 +13,13 @@ import {
   planned,
   runModule,
   temporaryFolder,
+  testAll,
   variants as builds,
 } from '../support/emcc.js';
 import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
 
-/** All but the debug build, which takes minutes for the suite's millions of calls, to look at the stack in each: it is
- * tested natively, and in test/debug. */
+/** All but the debug build, which takes minutes for the suite's millions of calls, to look at the stack in each: it has
+ * a way of its own, is tested natively, and in test/debug. */
 const all = builds.filter(({ name }) => name !== 'debug');
 const plain = all.filter(({ define }) => !define);
 const hardened = all.filter(({ define }) => define);
@@ -29,7 +30,8 @@ const NO_GROWTH = ['-sABORTING_MALLOC=0'];
 /**
  * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from
  * 16 MiB to what the allocator's tests need, without, it is as large from the start; `args` are the
- * suite's. Those with `few` differ in what is not an allocator's: some will do, in turn.
+ * suite's. Those with `few` differ in what is not an allocator's: some will do, in turn. `quick`: in the quick suite, too,
+ * for `few` of the allocators if it is 'few'.
  *
  * With assertions emcc links other builds of the system libraries, which takes it most of a minute to make. SAFE_HEAP, which
  * looks at each access, does without.
@@ -41,7 +43,15 @@ const variants = {
     growth: true,
     args: ['--operations=20000'],
   },
-  '-O2, growth': { compile: ['-O2'], link: ['-O2', ...GROWTH], growth: true },
+  '-O2, growth': { compile: ['-O2'], link: ['-O1', ...GROWTH], growth: true, quick: true },
+  'the debug build': {
+    compile: ['-O2'],
+    link: ['-O1', ...GROWTH],
+    growth: true,
+    args: ['--operations=2000', '--no-exhaustion'],
+    only: builds.filter(({ name }) => name === 'debug'),
+    quick: true,
+  },
   '-O2, no growth': { compile: ['-O2'], link: ['-O2', ...NO_GROWTH], few: true },
   '-O2, no growth, ABORTING_MALLOC=1': {
     compile: ['-O2'],
@@ -54,12 +64,14 @@ const variants = {
   '-pthread': {
     compile: ['-O2', '-pthread'],
     link: ['-O1', '-pthread', ...NO_GROWTH],
+    quick: 'few',
   },
   'MEMORY64, growth': {
     compile: ['-O2', '-sMEMORY64', '-Wno-experimental'],
     link: ['-O1', '-sMEMORY64', '-Wno-experimental', ...GROWTH],
     growth: true,
     node: findNode24,
+    quick: 'few',
   },
   'MEMORY64 -O0 with SAFE_HEAP, no growth': {
     compile: ['-O0', '-sMEMORY64', '-Wno-experimental'],
@@ -85,6 +97,9 @@ const variants = {
     few: true,
   },
 };
+
+/** The random tests of the quick suite do less. */
+const FEWER = testAll ? [] : ['--operations=40000'];
 
 const folder = temporaryFolder();
 
@@ -133,13 +148,23 @@ function memoryFlags(bytes, growth) {
   return [`-s${growth ? 'MAXIMUM' : 'INITIAL'}_MEMORY=${bytes}`];
 }
 
+const suites = new Map();
+
+/** Builds the suite with one allocator in one variant, once. */
+function buildVariant(allocator, { compile: compiling, link: linking, growth }) {
+  const flags = [...linking, ...memoryFlags(traitsOf(allocator).memory, growth)];
+  const key = [allocator, ...compiling, ...flags].join(' ');
+  if (!suites.has(key)) suites.set(key, link(compile(compiling), flags, allocator));
+  return suites.get(key);
+}
+
 /** Builds and runs the suite with one allocator in one variant. */
-async function buildAndRun(allocator, { compile: compiling, link: linking, growth, args, node }) {
+async function buildAndRun(allocator, variant) {
+  const { args, node } = variant;
   const traits = traitsOf(allocator);
-  const flags = [...linking, ...memoryFlags(traits.memory, growth)];
-  const program = await link(compile(compiling), flags, allocator);
+  const program = await buildVariant(allocator, variant);
   const engine = node?.() ?? process.execPath;
-  return runSuite(engine, [program], [...traits.args, ...(args ?? [])]);
+  return runSuite(engine, [program], [...traits.args, ...FEWER, ...(args ?? [])]);
 }
 
 /** Plans a job for each allocator; returns the function that asks for one's result. */
@@ -149,11 +174,12 @@ function forAll(job, allocators = all) {
 }
 
 describe('C library interface', function () {
-  this.timeout(1_200_000);
-
   Object.entries(variants).forEach(([name, variant], number) => {
+    const { few, only, quick } = variant;
+    if (!testAll && !quick) return;
     describe(name, () => {
-      const allocators = variant.few ? inTurn(number, plain) : all;
+      const some = few || quick === 'few' ? inTurn(number, plain) : plain;
+      const allocators = only ?? (few ? some : [...some, ...hardened]);
       const ran = forAll((allocator) => buildAndRun(allocator, variant), allocators);
       for (const { name: allocator } of allocators) {
         describe(allocator, () => {
@@ -164,13 +190,14 @@ describe('C library interface', function () {
   });
 });
 
-/** Programs of their own; `few` as above. Those with `locks` are about threads: the smaller allocators have the same lock,
+/** Programs of their own; `few` and `quick` as above, but quick ones are with 5_wasmalloc and the hardened build. Those with `locks` are about threads: the smaller allocators have the same lock,
  * and take turns; the hardened build's own way with memory is in each. */
 const single = {
   'C++ with exceptions: new, delete, containers': {
     source: 'cplusplus.cpp',
-    flags: ['-O2', '-fexceptions'],
+    flags: ['-O2', '-fwasm-exceptions'],
     link: NO_GROWTH,
+    quick: true,
   },
   'C++ with exceptions, -O0 with SAFE_HEAP, growth': {
     source: 'cplusplus.cpp',
@@ -185,6 +212,7 @@ const single = {
     source: 'threads.c',
     flags: ['-O2', '-pthread'],
     link: ['-sPTHREAD_POOL_SIZE=4', ...NO_GROWTH],
+    quick: true,
   },
   'threads, growth, main program in a thread': {
     source: 'threads.c',
@@ -213,8 +241,9 @@ const single = {
     source: 'endings.c',
     flags: ['-O2', '-pthread'],
     link: ['-sPTHREAD_POOL_SIZE=1', ...NO_GROWTH],
-    args: ['handlers', '2000'],
+    args: ['handlers', testAll ? '2000' : '200'],
     locks: true,
+    quick: true,
   },
   '20,000 threads in turn': {
     source: 'endings.c',
@@ -234,6 +263,7 @@ const single = {
     flags: ['-O2'],
     link: NO_GROWTH,
     few: true,
+    quick: true,
   },
   'memory of 4 GiB': {
     source: 'large.c',
@@ -242,16 +272,17 @@ const single = {
     growth: true,
     memory: 2 ** 32,
     few: true,
+    quick: true,
   },
 };
 
 describe('C library interface: programs', function () {
-  this.timeout(1_200_000);
-
   Object.entries(single).forEach(([name, program], number) => {
     const { source, flags, link: linking, growth, memory, args = [], node, few, locks } = program;
-    const some = few || locks ? inTurn(number, plain) : all;
-    const allocators = locks ? [...some, ...hardened] : some;
+    if (!testAll && !program.quick) return;
+    const some = few || locks ? inTurn(number, plain) : plain;
+    const general = testAll ? some : some.filter(({ name }) => name === 'wasmalloc');
+    const allocators = few ? general : [...general, ...hardened];
     describe(name, () => {
       const ran = forAll(async (allocator) => {
         const limits = memoryFlags(memory ?? traitsOf(allocator).memory, growth);
@@ -272,10 +303,9 @@ describe('C library interface: programs', function () {
 });
 
 describe('malloc_stats', function () {
-  this.timeout(1_200_000);
   const name = 'malloc_stats prints statistics to stderr and changes nothing';
   const ran = forAll(async (allocator) => {
-    const program = await link(compile(['-O2']), ['-O2'], allocator);
+    const program = await buildVariant(allocator, variants['-O2, growth']);
     return runModule(program, { args: [...traitsOf(allocator).args, name] });
   });
   for (const { name: allocator } of all) {
@@ -333,9 +363,9 @@ const known = {
 };
 
 describe('the C suite finds known faults of', function () {
-  this.timeout(1_200_000);
   const memory = 256 * 2 ** 20;
-  for (const [name, { flags, link: linking, node, faults }] of Object.entries(known)) {
+  const wanted = Object.entries(known).slice(0, testAll ? undefined : 1);
+  for (const [name, { flags, link: linking, node, faults }] of wanted) {
     describe(name, () => {
       let program;
       before(async () => {

@@ -63,17 +63,17 @@ function firstLines(text) {
  * @param {string} program
  * @param {string[]} before the arguments that come before the suite's, such as the module's path
  * @param {string[]} args the suite's arguments
- * @param {{ env?: object, timeout?: number }} [options]
+ * @param {{ env?: object }} [options]
  * @returns {Promise<{ files: Record<string, { passed: string[], skipped: string[],
  *   failed: string[] }>, stderr: string }>} the tests of each file; the strings in `skipped` and
  *   `failed` are 'name: reason'
  */
-export async function runSuite(program, before, args, { env, timeout = 600_000 } = {}) {
+export async function runSuite(program, before, args, { env } = {}) {
   const result = { files: {}, stderr: '' };
   let after = [];
   for (;;) {
     const command = [...before, '--stop', ...after, ...args];
-    const { stdout, stderr, code, signal } = await capture(program, command, { env, timeout });
+    const { stdout, stderr, code, signal } = await capture(program, command, { env });
     result.stderr += stderr;
     let tests;
     let running;

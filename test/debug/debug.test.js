@@ -92,7 +92,6 @@ function assertExample({ leaks, rest }) {
 }
 
 describe('debug', function () {
-  this.timeout(600_000);
   const folder = temporaryFolder();
   const output = (name) => path.join(folder, `${name}.js`);
 

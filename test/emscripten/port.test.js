@@ -21,7 +21,6 @@ const words = path.join(programs, 'words.c');
 const names = allocators.map(({ name }) => name);
 
 describe('emscripten: the port', function () {
-  this.timeout(1_200_000);
   const folder = temporaryFolder();
   const libraries = new Set();
 

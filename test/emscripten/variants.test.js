@@ -1,6 +1,6 @@
 // Links small programs in every way that Emscripten knows, with 5_wasmalloc and the others in turn, and runs them.
 // Usage: npx mocha test/emscripten/variants.test.js [-g 'part of a name']; WASMALLOC_TEST_ALL=1 in the
-// environment links each with all allocators
+// environment links in all ways, each with all allocators
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -16,6 +16,7 @@ import {
   port,
   runModule,
   temporaryFolder,
+  testAll,
 } from '../support/emcc.js';
 
 const programs = fileURLToPath(new URL('programs/', import.meta.url));
@@ -242,6 +243,20 @@ const variants = {
   },
 };
 
+/** One of each kind, for the quick suite: none needs system libraries that the rest of it does not need. */
+const QUICK = [
+  '-O0 -g',
+  '-O2',
+  'what libc allocates itself',
+  'no growth, ABORTING_MALLOC=0',
+  '-pthread, growth by several threads at once',
+  'MEMORY64',
+  'C++ with WebAssembly exceptions',
+  'malloc, calloc, realloc and free wrapped',
+  'STANDALONE_WASM, run without JavaScript of Emscripten',
+  'ALLOW_MEMORY_GROWTH, ABORTING_MALLOC=1',
+];
+
 /** Runs a .wasm file by Node's own WASI. */
 const wasiRunner = `
   import { readFileSync } from 'node:fs';
@@ -252,7 +267,6 @@ const wasiRunner = `
 `;
 
 describe('emscripten: link variants', function () {
-  this.timeout(1_200_000);
   const folder = temporaryFolder();
   const side = path.join(folder, 'side.wasm');
   writeFileSync(path.join(folder, 'wasi.mjs'), wasiRunner);
@@ -275,6 +289,7 @@ describe('emscripten: link variants', function () {
     ]).then(() => side));
 
   Object.entries(variants).forEach(([name, variant], number) => {
+    if (!testAll && !QUICK.includes(name)) return;
     describe(name, () => {
       const able = allocators.filter(({ name }) => name !== 'minimal' || !variant.frees);
       for (const { name: allocator } of inTurn(number, able)) {

@@ -1,23 +1,12 @@
 // Fault injection: builds the programs and lets every allocation, and every growth of linear memory,
 // fail once. For faults.test.js and run.mjs; what happens inside a program is in inject.c.
-import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { findEmscripten } from '../../scripts/emscripten.mjs';
-import { emcc, port, project, queued, temporaryFolder } from '../support/emcc.js';
+import { SQLITE, compileSqlite } from '../../scripts/sqlite.mjs';
+import { emcc, port, queued, temporaryFolder } from '../support/emcc.js';
 
 const SOURCES = import.meta.dirname;
-const SQLITE = path.join(project, 'node_modules', 'better-sqlite3', 'deps', 'sqlite3');
-
-/** The demo's folder, and how it compiles SQLite: who has run it has the object file. */
-const CACHE = path.join(project, '.cache', 'demo');
-const COMPILE_SQLITE = [
-  '-O2',
-  '-DSQLITE_THREADSAFE=0',
-  '-DSQLITE_OMIT_LOAD_EXTENSION',
-  '-DSQLITE_DEFAULT_LOOKASIDE=0,0',
-];
 
 const WARNINGS = ['-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'];
 
@@ -35,7 +24,11 @@ const LINK = [
 
 /** The programs: `source`, what to compile and link it with, and further `objects`. */
 export const PROGRAMS = {
-  sqlite: { source: 'sqlite.c', flags: [`-isystem${SQLITE}`], objects: [compileSqlite] },
+  sqlite: {
+    source: 'sqlite.c',
+    flags: [`-isystem${SQLITE}`],
+    objects: [() => once('sqlite3.o', compileSqlite)],
+  },
   containers: { source: 'containers.cpp', flags: ['-std=c++20', '-fwasm-exceptions'] },
   'containers-js-exceptions': { source: 'containers.cpp', flags: ['-std=c++20', '-fexceptions'] },
 };
@@ -49,7 +42,7 @@ export const MODES = {
 };
 
 /** One run that takes so long, in milliseconds, does not end. */
-const PATIENCE = 60_000;
+const PATIENCE = 600_000;
 
 // ---- building ----
 
@@ -61,25 +54,6 @@ const jobs = new Map();
 function once(name, job) {
   if (!jobs.has(name)) jobs.set(name, queued(job));
   return jobs.get(name);
-}
-
-/** SQLite, as the demo compiles it; takes about half a minute the first time. */
-function compileSqlite() {
-  return once('sqlite3.o', async () => {
-    const source = path.join(SQLITE, 'sqlite3.c');
-    if (!existsSync(source)) throw new Error('the sources of SQLite are missing: run `npm ci`');
-    const digest = createHash('sha256')
-      .update(JSON.stringify([findEmscripten().version, COMPILE_SQLITE]))
-      .update(readFileSync(source));
-    const object = path.join(CACHE, `sqlite3-${digest.digest('hex').slice(0, 16)}.o`);
-    if (!existsSync(object)) {
-      mkdirSync(CACHE, { recursive: true });
-      const unfinished = `${object}.${process.pid}`;
-      await emcc(['-c', ...COMPILE_SQLITE, source, '-o', unfinished], { timeout: 900_000 });
-      renameSync(unfinished, object);
-    }
-    return object;
-  });
 }
 
 /** Compiles a source of this folder. */

@@ -1,9 +1,9 @@
 // Fault injection: every allocation and every growth of linear memory of two programs, SQLite and one
-// that lives in the C++ library, fails once, and all fail from each one on. With the four smaller allocators every
-// fifth allocation does, unless WASMALLOC_TEST_ALL=1 is in the environment.
+// that lives in the C++ library, fails once, and all fail from each one on. In the quick suite some of them do, in the
+// second program.
 // Usage: npx mocha test/faults/faults.test.js [-g 'part of a name']; run.mjs shows more.
 import assert from 'node:assert/strict';
-import { allocators, testAll } from '../support/emcc.js';
+import { allocators, inTurn, testAll } from '../support/emcc.js';
 import { MODES, PROGRAMS, countFaults, inject } from './faults.js';
 
 /** So many there are at least, or a program is no longer what it was made for. */
@@ -15,21 +15,22 @@ const titles = {
   'containers-js-exceptions': 'C++ containers, JavaScript exceptions',
 };
 
-/** How exceptions come about is nothing to an allocator: one will do for the slower way. */
-const allocatorsOf = (program) =>
-  program === 'containers-js-exceptions' && !testAll
-    ? allocators.filter(({ name }) => name === 'wasmalloc')
-    : allocators;
+/** The one that is compiled fastest is in the quick suite. */
+const programs = testAll ? Object.keys(PROGRAMS) : ['containers'];
 
-const combinations = Object.keys(PROGRAMS).flatMap((program) =>
+const allocatorsOf = (program) => inTurn(1 + programs.indexOf(program), allocators);
+
+const combinations = programs.flatMap((program) =>
   allocatorsOf(program).flatMap(({ name: allocator }) =>
     Object.keys(MODES).map((mode) => ({ program, allocator, mode })),
   ),
 );
 
 /** From one number that fails to the next. */
-const stepOf = ({ allocator, mode }) =>
-  testAll || allocator === 'wasmalloc' || MODES[mode].target === 'growth' ? 1 : 5;
+const stepOf = ({ allocator, mode }) => {
+  if (testAll || MODES[mode].target === 'growth') return 1;
+  return allocator === 'wasmalloc' ? 20 : 100;
+};
 
 const jobs = new Map();
 
@@ -53,9 +54,7 @@ function describeFailures({ failures }) {
 }
 
 describe('fault injection', function () {
-  this.timeout(900_000);
-
-  for (const program of Object.keys(PROGRAMS)) {
+  for (const program of programs) {
     describe(titles[program], () => {
       for (const { name: allocator } of allocatorsOf(program)) {
         describe(allocator, () => {
@@ -112,14 +111,12 @@ const flaws = [
 ];
 
 describe('fault injection: programs with a flaw are found out', function () {
-  this.timeout(900_000);
-
-  for (const program of ['sqlite', 'containers']) {
+  for (const program of testAll ? ['sqlite', 'containers'] : programs) {
     describe(titles[program], () => {
       for (const { flaw, mode, from, kind, says } of flaws) {
         it(`${flaw}: ${kind}, where ${MODES[mode].title}`, async function () {
           const numbers = [];
-          for (const { name: allocator } of allocators) {
+          for (const { name: allocator } of allocatorsOf(program)) {
             const options = { flaw, from, stopAtFirst: true };
             const { failures } = await inject(program, allocator, mode, options);
             assert.equal(failures.length, 1, `${allocator}: not found`);

@@ -19,18 +19,21 @@ const LIBFUZZER = {
   link: ['-fsanitize=fuzzer'],
 };
 
+/** Counts the steps of a call, so that one without an end is noticed (native.c). */
+const WATCHED = ['-fsanitize-coverage=trace-pc'];
+
 /** What a fuzzer of each kind is compiled with: the compiler, its flags, and those of `lib/` besides. */
 export const KINDS = {
-  fast: { compiler: 'cc', flags: ['-O2', '-g'] },
+  fast: { compiler: 'cc', flags: ['-O2', '-g'], lib: WATCHED },
   // Of these hundreds are built.
-  mutant: { compiler: 'cc', flags: ['-O1'] },
-  sanitized: { compiler: 'cc', flags: ['-O1', '-g', ...SANITIZERS] },
+  mutant: { compiler: 'cc', flags: ['-O1'], lib: WATCHED },
+  sanitized: { compiler: 'cc', flags: ['-O1', '-g', ...SANITIZERS], lib: WATCHED },
   // The code for programs with threads, called by one. What would be a thread's own is an ordinary variable, so
   // that it is forgotten with the heap.
   threaded: {
     compiler: 'cc',
     flags: ['-O1', '-g', ...SANITIZERS],
-    lib: ['-DWASMALLOC_THREADS', '-D_Thread_local='],
+    lib: [...WATCHED, '-DWASMALLOC_THREADS', '-D_Thread_local='],
   },
   // The counters are variables too: they must not be forgotten with the heap.
   coverage: { compiler: 'cc', flags: ['-O0', '-g'], lib: ['--coverage'], keepsState: true },

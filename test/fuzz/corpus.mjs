@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PROJECT } from '../../scripts/emscripten.mjs';
+import { writeWhole } from '../../scripts/files.mjs';
 
 const FOLDER = path.join(PROJECT, 'test', 'fuzz', 'corpus');
 const fileOf = (label) => path.join(FOLDER, `${label}.txt`);
@@ -42,9 +43,8 @@ export function unpackCorpus(label, folder) {
  * @param {Buffer[]} inputs
  */
 export function writeCorpus(label, inputs) {
-  mkdirSync(FOLDER, { recursive: true });
   const lines = inputs.map((bytes) => bytes.toString('base64')).filter(Boolean);
-  writeFileSync(
+  writeWhole(
     fileOf(label),
     `${lines.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)).join('\n')}\n`,
   );

@@ -11,15 +11,20 @@ import { FILES, MUTANTS } from './mutants.mjs';
 /** After so many calls a mutant counts as missed. */
 const CALLS = 2_000_000;
 
-/** The signal by which the fuzzer ends when a call takes a second. */
+/** The signal by which the fuzzer ends in a call that does not end. */
 const HANGS = `${constants.signals.SIGVTALRM}`;
 
 /** The mutants that change an allocator. */
 export const mutantsOf = (allocator) =>
   MUTANTS.filter(({ file, not }) => FILES[allocator].includes(file) && !not.includes(allocator));
 
-/** A copy of lib/ with the bug in it. */
-function plant({ file, from, to }, folder) {
+/**
+ * Makes a copy of lib/ with a bug in it.
+ *
+ * @param {{ file: string, from: string, to: string }} bug what stands in the file once, and what replaces it
+ * @param {string} folder for the copy
+ */
+export function plant({ file, from, to }, folder) {
   rmSync(folder, { recursive: true, force: true });
   cpSync(path.join(PROJECT, 'lib'), folder, { recursive: true });
   const source = readFileSync(path.join(folder, file), 'utf8');
@@ -57,14 +62,16 @@ async function look(allocator, mutant, folder) {
 
 /**
  * @param {{ allocators: string[], folder: string, start: <T>(job: () => Promise<T>) => Promise<T>,
- *   say?: (text: string) => void }} options `folder` is for the programs; `start` begins a job when it is
- *   its turn; `say` is told of each result
+ *   every?: number, say?: (text: string) => void }} options `folder` is for the programs; `start` begins a job when
+ *   it is its turn; of so many mutants one is planted; `say` is told of each result
  * @returns {Promise<{ allocator: string, file: string, bug: string, calls: number | null,
  *   shows: string }[]>}
  */
-export async function findMutants({ allocators, folder, start, say = () => {} }) {
+export async function findMutants({ allocators, folder, start, every = 1, say = () => {} }) {
   const jobs = allocators.flatMap((allocator) =>
-    mutantsOf(allocator).map((mutant, i) => ({ allocator, mutant, i })),
+    mutantsOf(allocator)
+      .map((mutant, i) => ({ allocator, mutant, i }))
+      .filter(({ i }) => i % every === 0),
   );
   return Promise.all(
     jobs.map(({ allocator, mutant, i }) =>

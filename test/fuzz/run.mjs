@@ -6,13 +6,17 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { PROJECT } from '../../scripts/emscripten.mjs';
 import { ALLOCATORS, run } from '../../scripts/run.mjs';
-import { queued } from '../support/emcc.js';
+import { queued, temporaryFolder } from '../support/emcc.js';
 import { buildFuzzer, traitsOf, whyNotGuided } from './build.mjs';
 import { unpackCorpus, writeCorpus } from './corpus.mjs';
 import { measureCoverage } from './coverage.mjs';
 import { findMutants } from './mutate.mjs';
 
-const FOLDER = path.join(PROJECT, '.cache', 'fuzz');
+/** What outlives a run: found inputs and faults. libFuzzer names them by their content. */
+const KEPT = path.join(PROJECT, '.cache', 'fuzz');
+
+/** What does not: another run may be at work. */
+const FOLDER = temporaryFolder('wasmalloc-fuzz-');
 
 const HELP = `Usage: npm run fuzz [-- options]
 
@@ -105,10 +109,10 @@ async function fuzzGuided(options) {
   return forEachAllocator(options, async (allocator) => {
     const label = labelOf(allocator, words);
     const program = await buildFuzzer({ allocator, kind: 'guided', words, folder: FOLDER });
-    const found = path.join(FOLDER, `${label}-found`);
+    const found = path.join(KEPT, `${label}-found`);
     mkdirSync(found, { recursive: true });
     const seconds = Math.ceil(Number(minutes) * 60);
-    const fault = path.join(FOLDER, `${label}-fault-`);
+    const fault = path.join(KEPT, `${label}-fault-`);
     say(`${label}: ${seconds} s`);
     const args = [
       ...[`-max_total_time=${seconds}`, '-max_len=2048', '-timeout=1200', '-print_final_stats=1'],
@@ -140,7 +144,7 @@ async function mergeCorpus(options) {
     const label = labelOf(allocator, words);
     const program = await buildFuzzer({ allocator, kind: 'merging', words, folder: FOLDER });
     const merged = path.join(FOLDER, `${label}-merged`);
-    const found = path.join(FOLDER, `${label}-found`);
+    const found = path.join(KEPT, `${label}-found`);
     rmSync(merged, { recursive: true, force: true });
     [merged, found].forEach((folder) => mkdirSync(folder, { recursive: true }));
     await run(
@@ -176,7 +180,7 @@ function printTable(rows) {
 async function main() {
   const options = readOptions();
   if (options.help) return console.log(HELP);
-  mkdirSync(FOLDER, { recursive: true });
+  mkdirSync(KEPT, { recursive: true });
   if (options.mutants) {
     const rows = await findMutants({
       ...options,

@@ -69,9 +69,8 @@ int main(void) {
 `;
 
 describe('the package, installed from its tarball into an empty folder', function () {
-  this.timeout(600_000); // the first link of all builds Emscripten's libraries
-
   let folder, files, inFolder;
+
   before(() => {
     ({ folder, files, run: inFolder } = installPackage());
   });

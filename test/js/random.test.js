@@ -2,9 +2,10 @@
 // Usage: SEED=123 mocha test/js/random.test.js repeats a run
 import assert from 'node:assert/strict';
 import { instantiate } from '../../js/index.js';
+import { testAll } from '../support/emcc.js';
 import { frees, forEachHeap, seeded } from './support.js';
 
-const OPERATIONS = 40_000;
+const OPERATIONS = testAll ? 40_000 : 10_000;
 const BATCH = 1000;
 
 /** How many words; how many blocks at most; and the maximum, in pages, of an imported memory, which is

@@ -57,7 +57,7 @@ export function seeded(body) {
 }
 
 /** So many milliseconds has a program: mocha cannot end a test that waits for one in this way. */
-const PATIENCE = 300_000;
+const PATIENCE = 1_200_000;
 
 /** Runs a program to its end, whatever that is: `{ status, stdout, stderr }`. */
 export function capture(program, args, options) {

@@ -40,10 +40,10 @@ async function compile(kind) {
   folder ??= temporaryFolder('wasmalloc-attack-');
   const own = path.join(folder, kind);
   mkdirSync(own);
-  const { compiler, flags } = KINDS[kind];
+  const { compiler, flags, lib: more } = KINDS[kind];
   const object = path.join(own, 'allocator.o');
   const allocator = [...DEFINES, ...ALLOCATOR, '-c', lib('c_interface.c'), '-o', object];
-  await run(compiler, ['-std=c11', ...flags, ...allocator]);
+  await run(compiler, ['-std=c11', ...flags, ...more, ...allocator]);
   await gatherVariables(object);
   const program = path.join(own, 'attack');
   const sources = [
@@ -57,7 +57,7 @@ async function compile(kind) {
 }
 
 /** So many milliseconds has a process, and one more for each round. */
-const PATIENCE = 600_000;
+const PATIENCE = 1_200_000;
 
 /** A share of the rounds: one process. */
 async function play(program, rounds, seed) {

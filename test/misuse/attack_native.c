@@ -5,7 +5,7 @@
  *
  * plays rounds, the first from SEED (1), the others from the numbers that follow it. Prints how each ended: a line for
  * each fault that the allocator has named, and one for the rounds that went on. A failure is one line with its seed,
- * and ends the program by SIGABRT; so does a round that takes longer than PATIENCE.
+ * and ends the program by SIGABRT; a call that does not end, by SIGVTALRM.
  */
 #define _DEFAULT_SOURCE
 #include <inttypes.h>
@@ -15,15 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "../../lib/memory_host.h"
 #include "../c/model.h"
 #include "../fuzz/forget.h"
 #include "attack.h"
-
-enum { PATIENCE = 10 }; /* seconds of the processor's time */
 
 char *heap_start;
 
@@ -48,7 +45,7 @@ void attack_failed(const char *format, ...) {
   abort();
 }
 
-/* A crash, a report of a sanitizer, or a round that does not end. */
+/* A crash, a report of a sanitizer, or a call that does not end. */
 static void report(int number) {
   char line[96];
   int length = snprintf(line, sizeof line, "seed %" PRIu64 ", call %zu: signal %d\n", seed,
@@ -58,6 +55,10 @@ static void report(int number) {
   signal(number, SIG_DFL);
   raise(number);
 }
+
+#define STEPS_CALL attack_calls
+#define STEPS_ENDLESS() report(SIGVTALRM)
+#include "../fuzz/steps.h"
 
 /* ---- how rounds have ended ---- */
 
@@ -99,7 +100,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "usage: %s ROUNDS [SEED]\n", argv[0]);
     return 2;
   }
-  const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGVTALRM};
+  const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
   for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
     signal(signals[i], report);
   static volatile uint64_t went_on;
@@ -107,7 +108,6 @@ int main(int argc, char **argv) {
     /* Every second round has little memory, so that all that waits is needed now and then. */
     bool may_refuse = seed % 2;
     new_heap(may_refuse ? (size_t)128 << 10 : (size_t)64 << 20);
-    setitimer(ITIMER_VIRTUAL, &(struct itimerval){.it_value = {.tv_sec = PATIENCE}}, NULL);
     if (setjmp(stopped) == 0) {
       attack_round(seed, may_refuse);
       went_on++;

@@ -13,6 +13,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
 import { progressBar } from '../../js/progress.js';
+import { installExclusively } from '../../scripts/debian.mjs';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { ALLOCATORS, allocatorFlag, emcc, run } from '../../scripts/run.mjs';
 import { findNode24 } from '../support/emcc.js';
@@ -401,6 +402,11 @@ async function main() {
     throw new Error('--write needs the usual tests: leave --all and --test out');
   const emscripten = await ensureEmscripten();
   fs.mkdirSync(FOLDER, { recursive: true });
+  // The runner's tests share their folder, and clear their cache.
+  await installExclusively(FOLDER, () => runWanted(values, emscripten), console.error);
+}
+
+async function runWanted(values, emscripten) {
   const root = await prepare(emscripten);
   const all = await listTests(root, emscripten);
   const names = [...all.map(({ name }) => name), ...Object.keys(FOR_BROWSERS)];

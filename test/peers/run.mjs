@@ -54,8 +54,11 @@ const PROGRAMS = {
   wrapped: { sources: ['wrapped.c'], flags: ['-sALLOW_MEMORY_GROWTH'] },
 };
 
-/** Milliseconds after which a fault's program is taken not to end. The slowest needs a tenth of it. */
-const PATIENCE = 20_000;
+/** Seconds of the processor's time, after which a fault's program is taken not to end. The slowest needs a tenth of it. */
+const PATIENCE = 20;
+
+/** What starts a program that has so much time. */
+const PATIENTLY = ['-c', `ulimit -S -t ${PATIENCE} && exec "$@"`, 'sh'];
 
 /**
  * What an allocator that is not general-purpose does not promise, with the reason. It must refuse then: a
@@ -111,7 +114,7 @@ const excerpt = (text, pattern) => text.match(pattern)?.[0].trim().slice(0, 200)
  *
  * @returns {{ outcome: 'pass' | 'wrong' | 'missing' | 'trap' | 'abort' | 'hangs', detail: string }}
  */
-function judge({ stdout, stderr, code, signal, timedOut }) {
+function judge({ stdout, stderr, code, signal }) {
   if (code === 0 && stdout === 'ok\n') return { outcome: 'pass', detail: '' };
   const said = stdout.match(/^(not ok|missing): (.*)$/m);
   if (said) return { outcome: said[1] === 'missing' ? 'missing' : 'wrong', detail: said[2] };
@@ -119,7 +122,7 @@ function judge({ stdout, stderr, code, signal, timedOut }) {
   if (aborted) return { outcome: 'abort', detail: aborted };
   const trapped = excerpt(stderr, /RuntimeError: .*$/m);
   if (trapped) return { outcome: 'trap', detail: trapped };
-  if (timedOut) return { outcome: 'hangs', detail: `for ${PATIENCE / 1000} seconds` };
+  if (signal === 'SIGXCPU') return { outcome: 'hangs', detail: `for ${PATIENCE} seconds` };
   throw new Error(`a program ended with ${signal ?? code} and no verdict:\n${stdout}${stderr}`);
 }
 
@@ -173,7 +176,7 @@ export async function runFaults({
 
   async function runOne({ name }, script, allocator, width) {
     const run = await queued(() =>
-      capture(WIDTHS[width].node(), [script, name], { timeout: PATIENCE }),
+      capture('sh', [...PATIENTLY, WIDTHS[width].node(), script, name]),
     );
     onProgress(++done / count, `${allocator}, ${width}`);
     return [name, judge(run)];

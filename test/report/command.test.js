@@ -56,8 +56,6 @@ function stretchesOf(svg, heap) {
 }
 
 describe('npx wasmalloc report and map', function () {
-  this.timeout(120_000);
-
   const trace = inFolder('app.trace');
   const events = [...program(6000)];
   const numbers = countAll(events);

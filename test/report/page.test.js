@@ -22,8 +22,6 @@ const pathOf = ({ stack }) =>
     .join(' › ');
 
 describeInBrowsers('the page of npx wasmalloc report', function (browser) {
-  this.timeout(120_000);
-
   const folder = temporaryFolder('wasmalloc-report-');
   const events = [...program(20_000)];
   const { after: live, peak, end } = countAll(events);

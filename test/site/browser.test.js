@@ -26,7 +26,6 @@ describeInBrowsers('the playground', (browser) => {
     server = await serveSite(0, await site);
     address = `http://127.0.0.1:${server.address().port}/`;
     ({ page, close } = await browser.open(() => undefined));
-    page.setDefaultTimeout(20_000);
     await page.emulateMedia({ reducedMotion: 'reduce' });
     page.on('pageerror', (error) => faults.push(error.message));
     page.on('console', (message) => {

@@ -1,19 +1,42 @@
 // What the tests of the playground share: the page, built once, and its allocators.
+import { createHash } from 'node:crypto';
+import { readFileSync, readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readPlain } from '../../site/memory.js';
 import { readScript } from '../../site/script.js';
 import { Simulation, loadAllocator } from '../../site/simulation.js';
-import { allocators, project, queued, run, temporaryFolder } from '../support/emcc.js';
+import { allocators, project, queued, run } from '../support/emcc.js';
+import { findEmscripten } from '../../scripts/emscripten.mjs';
+import { makeOnce } from '../../scripts/files.mjs';
 
 export const names = allocators.map(({ name }) => name);
 
-/** The folder with the page. */
+/** All that a playground is made of. */
+const SOURCES = ['lib', 'site', 'js', 'scripts', 'package-lock.json'].map((name) =>
+  path.join(project, name),
+);
+
+function digestOfSources() {
+  const digest = createHash('sha256').update(findEmscripten().version);
+  for (const source of SOURCES) {
+    const files = statSync(source).isDirectory() ? readdirSync(source, { recursive: true }) : [''];
+    for (const file of files.sort()) {
+      const from = path.join(source, file);
+      if (statSync(from).isFile()) digest.update(`${from}\n`).update(readFileSync(from));
+    }
+  }
+  return digest.digest('hex').slice(0, 16);
+}
+
+/** The folder with the page: built once for all files of tests. */
 export const site = queued(async () => {
-  const output = path.join(temporaryFolder(), 'site');
+  const folder = path.join(project, '.cache', 'tests', `site-${digestOfSources()}`);
   const script = path.join(project, 'scripts', 'site.mjs');
-  await run(process.execPath, [script, '--output', output]);
-  return output;
+  await makeOnce(folder, (scratch) =>
+    run(process.execPath, [script, '--output', path.join(scratch, 'site')]),
+  );
+  return path.join(folder, 'site');
 });
 
 /** Reads a file of the page as JSON. */

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { chromium, firefox } from 'playwright-core';
 import { onPath } from '../../scripts/emscripten.mjs';
-import { temporaryFolder } from './emcc.js';
+import { temporaryFolder, testAll } from './emcc.js';
 
 /** The first of these programs that is on PATH, or undefined. */
 const findProgram = (...programs) => programs.map(onPath).find(Boolean);
@@ -32,6 +32,9 @@ const findProgram = (...programs) => programs.map(onPath).find(Boolean);
  * @property {() => Promise<void>} close
  */
 
+/** So many milliseconds may a busy machine take for anything that a page or a browser does. */
+const PATIENCE = 600_000;
+
 /** @type {Browser[]} the browsers that pages are tested in, as Debian ships them */
 const BROWSERS = [
   {
@@ -41,7 +44,7 @@ const BROWSERS = [
     itEmulates: (title, test) => it(title, test),
     async open(fileOf) {
       const args = ['--no-sandbox', '--disable-dev-shm-usage'];
-      const browser = await chromium.launch({ executablePath: this.path, args });
+      const browser = await chromium.launch({ executablePath: this.path, args, timeout: PATIENCE });
       const opened = await serve(browser, fileOf);
       const download = async (act) => {
         const [offered] = await Promise.all([opened.page.waitForEvent('download'), act()]);
@@ -59,6 +62,7 @@ const BROWSERS = [
       const folder = temporaryFolder('wasmalloc-downloads-');
       const browser = await firefox.launch({
         executablePath: this.path,
+        timeout: PATIENCE,
         // Makes Playwright drive a Firefox that it has not patched, by WebDriver BiDi. From 1.65 on
         // it asks for more of BiDi than Firefox ESR 153 has: hence the 1.64 in package.json.
         channel: 'moz-firefox',
@@ -81,13 +85,16 @@ const BROWSERS = [
 ];
 
 /**
- * Describes the same tests for each browser; where one is missing, a skipped test says so.
+ * Describes the same tests for each browser; where one is missing, a skipped test says so. Without {@link testAll} the
+ * first one that is there will do.
  *
  * @param {string} title
  * @param {(this: Mocha.Suite, browser: Browser) => void} describeTests
  */
 export function describeInBrowsers(title, describeTests) {
-  for (const browser of BROWSERS)
+  const [first] = BROWSERS;
+  const one = BROWSERS.find((browser) => browser.path) ?? first;
+  for (const browser of testAll ? BROWSERS : [one])
     describe(`${title} (${browser.name})`, function () {
       if (browser.path) describeTests.call(this, browser);
       else it.skip(`works ${browser.missing}`);
@@ -111,6 +118,7 @@ async function serve(browser, fileOf) {
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const page = await browser.newPage();
+  page.setDefaultTimeout(PATIENCE);
   const address = `http://127.0.0.1:${server.address().port}/`;
   await page.goto(address);
   const close = async () => {

@@ -27,7 +27,7 @@ export function emscriptenIsAtLeast(version) {
  * @returns {Promise<{ stdout: string, stderr: string }>} as {@link run}
  */
 export async function runModule(file, { args = [], nodeFlags = [], node, cwd } = {}) {
-  return run(node ?? process.execPath, [...nodeFlags, file, ...args], { cwd, timeout: 120_000 });
+  return run(node ?? process.execPath, [...nodeFlags, file, ...args], { cwd });
 }
 
 /**
@@ -81,7 +81,11 @@ export function findTool(name) {
   return name;
 }
 
-/** Whether all is tested with all allocators: WASMALLOC_TEST_ALL=1 in the environment. */
+/**
+ * Whether this is the whole suite: WASMALLOC_TEST_ALL=1 in the environment, as `npm run test:all` sets it. What depends
+ * on it is how many calls a fuzzer makes, how many ways to build are tried, and with how many allocators; files that
+ * are there for the whole suite only are called `*.slow.test.js`.
+ */
 export const testAll = !!process.env.WASMALLOC_TEST_ALL;
 
 /**

@@ -1,6 +1,7 @@
 // The parts of the documentation's pages that a run writes: between <!-- KIND:NAME --> and <!-- /KIND -->.
 // Usage: import { readPart, writePart } from '../support/page.js';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { writeWhole } from '../../scripts/files.mjs';
 
 function marked(part) {
   const [kind] = part.split(':');
@@ -27,7 +28,7 @@ export function readPart(page, part) {
 export function writePart(page, part, text) {
   const old = readFileSync(page, 'utf8');
   if (!marked(part).test(old)) throw new Error(`${page} has no part <!-- ${part} -->`);
-  writeFileSync(
+  writeWhole(
     page,
     old.replace(marked(part), (all, start, before, end) => `${start}\n${text}\n\n${end}`),
   );

@@ -5,7 +5,7 @@ import { statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describeInBrowsers } from '../support/browser.js';
-import { allocators, emcc, findNode24, port, project } from '../support/emcc.js';
+import { emcc, findNode24, inTurn, port, project } from '../support/emcc.js';
 import { runModule, temporaryFolder } from '../support/emcc.js';
 import { link, programs, readAll, record } from './support.js';
 
@@ -30,14 +30,14 @@ function liveBytes(events) {
   return [...sizes.values()].reduce((sum, size) => sum + size, 0);
 }
 
-const THREADS = ['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sEXIT_RUNTIME'];
+const THREADS = ['-O1', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sEXIT_RUNTIME'];
 const MODULE = ['-sMODULARIZE', '-sEXPORT_ES6', '-sEXPORTED_RUNTIME_METHODS=callMain'];
 
 describe('a program that records its trace', function () {
-  this.timeout(600_000);
+  const recording = inTurn(1);
   const built = {};
   before(() => {
-    for (const { name } of allocators)
+    for (const { name } of recording)
       built[name] = link(calls, `calls-${name}.js`, { allocator: name });
     const wide = ['-sMEMORY64', '-Wno-experimental'];
     built.wide = link(calls, 'wide.js', { flags: wide });
@@ -65,7 +65,7 @@ describe('a program that records its trace', function () {
     assert(events.every((event, i) => i === 0 || event.time >= events[i - 1].time));
   }
 
-  for (const { name } of allocators) {
+  for (const { name } of recording) {
     it(`has all calls of a C program, with ${name}`, async () => {
       const recorded = await record(await built[name]);
       checkCalls(recorded);
@@ -207,8 +207,7 @@ for (let i = 0; i < 2; ++i) await create({ traceFile: 'told.bin', print() {} });
 });
 
 describeInBrowsers('a program that records in a browser', function (browser) {
-  this.timeout(600_000);
-  const flags = ['-O2', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sENVIRONMENT=web,worker', ...MODULE];
+  const flags = ['-O1', '-pthread', '-sPTHREAD_POOL_SIZE=4', '-sENVIRONMENT=web,worker', ...MODULE];
   let folder, page, close, download;
   before(async () => {
     const file = await link(threads, 'browser.js', { flags: [...flags, '-sEXIT_RUNTIME'] });
