@@ -95,12 +95,8 @@ static inline void remove_from(uint32_t bin, struct free_block *block) {
     set_link(&next->previous, previous);
 }
 
-NOT_INLINED static void remove_listed(struct free_block *block, size_t size) {
-  remove_from(bin_of(size), block);
-}
-
-static inline void free_list_remove(struct free_block *block) {
-  remove_listed(block, get_head((struct block *)block));
+NOT_INLINED static void free_list_remove(struct free_block *block) {
+  remove_from(bin_of(get_head((struct block *)block)), block);
 }
 
 /* Many a block that is cut or merged stays in its bin: then `block` takes over the links. */
@@ -126,7 +122,7 @@ ALWAYS_INLINED static void free_list_put(struct free_block *block, size_t size,
         bins.bin[bin] = block;
       return;
     }
-    remove_listed(old, old_size); /* which may have no head any more */
+    free_list_remove(old);
   }
   struct free_block *first = bins.bin[bin];
   set_link(&block->previous, NULL);

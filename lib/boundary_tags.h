@@ -77,8 +77,8 @@ struct free_block {
 #define RECLAIM_ROUNDS(size) (8 + (size) / 65536 * 128)
 
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
- * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: the
- * head of `block` is written afterwards. */
+ * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: `old` has its
+ * head still, and that of `block` is written afterwards. */
 static void free_list_put(struct free_block *block, size_t size, struct free_block *old,
                           size_t old_size);
 
