@@ -30,9 +30,10 @@ SOMETIMES_UNUSED static void *heap_allocate(size_t bytes);
 SOMETIMES_UNUSED static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus);
 
 /* Changes the size of the payload without another block, and returns where it stands now: in the same place, or lower,
- * if the block has grown into a free one before it. NULL, and the block is as it was, if there is no room; there always
- * is where the payload does not grow. Who has been refused and finds no other block asks again: the allocator may
- * just have preferred that it moves, if it defines PREFERS_TO_MOVE. It keeps its contents up to the smaller of the two sizes. *surplus is as above. */
+ * if the block has grown into a free one before it. It keeps its contents up to the smaller of the two sizes. NULL, and
+ * the block is as it was, if there is no room; there always is where the payload does not grow. A caller who then
+ * finds no other block asks once more: an allocator with BLOCKS_SLIDE may have refused only because it prefers that the
+ * payload moves. *surplus is as above. */
 SOMETIMES_UNUSED static void *heap_resize(void *payload, size_t bytes, void **surplus);
 
 /* Gives the block back. */

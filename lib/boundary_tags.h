@@ -52,9 +52,6 @@ struct free_block {
 
 #define MINIMUM_BLOCK (4 * WORD)
 
-/* should_move() */
-#define PREFERS_TO_MOVE
-
 /* A foreign block may be smaller in the hardened build, whose words are large: it has two, and what somebody took by
  * sbrk(). That the other blocks are not is checked there (hardened.c). */
 #define LEAST_FOREIGN (2 * WORD + ALIGNMENT)
@@ -67,7 +64,8 @@ struct free_block {
 #define SMALL_HEAP ((ptrdiff_t)2 << 16)
 #endif
 
-/* Whether a block may grow into the free one before it, which moves its payload. */
+/* Whether a block that grows may slide into the free one before it, and should rather move away from the end of the
+ * heap where blocks grow in turn (should_move). */
 #ifndef BLOCKS_SLIDE
 #define BLOCKS_SLIDE true
 #endif
@@ -370,7 +368,7 @@ SOMETIMES_UNUSED static void *tags_resize(void *payload, size_t bytes, void **su
       if (missing && !has_room(next, missing)) {
         /* At the end of the heap new memory helps, if it continues the rest. If not it has become a rest of its own,
          * which must be a block's size. (Another thread may call sbrk() at any time. Uncovered.) */
-        if (next != rest.block || should_move(payload, old, missing) ||
+        if (next != rest.block || (BLOCKS_SLIDE && should_move(payload, old, missing)) ||
             !grow_rest(missing < MINIMUM_BLOCK ? MINIMUM_BLOCK : missing, true) ||
             next != rest.block)
           return NULL;

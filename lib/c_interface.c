@@ -130,15 +130,15 @@ void *FUNCTION(realloc)(void *payload, size_t bytes) {
   void *resized = resize(payload, bytes);
   if (resized)
     return resized;
-#ifdef PREFERS_TO_MOVE
   int old_errno = errno;
-#endif
   void *moved = FUNCTION(malloc)(bytes);
   if (!moved) {
-#ifdef PREFERS_TO_MOVE
+#if defined(BLOCKS_SLIDE) && BLOCKS_SLIDE
     moved = resize(payload, bytes);
     if (moved)
       errno = old_errno;
+#else
+    (void)old_errno;
 #endif
     return moved;
   }
