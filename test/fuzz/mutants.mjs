@@ -42,20 +42,20 @@ export const MUTANTS = [
     ['realloc copies too little', 'payload, old);', 'payload, old / 2);'],
     [
       'realloc frees the old block although it has no new one',
-      'if (moved) {\n    copy_payload(moved',
-      'if (!moved)\n    FUNCTION(free)(payload);\n  if (moved) {\n    copy_payload(moved',
+      '  if (!moved) {\n',
+      '  if (!moved) {\n    FUNCTION(free)(payload);\n',
       ['minimal'],
     ],
     [
       'realloc keeps the old block when it has moved it',
-      '    FUNCTION(free)(payload);\n  }\n  return moved;',
-      '  }\n  return moved;',
+      '  FUNCTION(free)(payload);\n  return moved;',
+      '  return moved;',
       ['minimal'],
     ],
     [
       'realloc loses what is left over',
-      '  if (surplus)\n    FUNCTION(free)(surplus);\n  if (resized)',
-      '  if (resized)',
+      '  if (surplus)\n    FUNCTION(free)(surplus);\n  return resized;',
+      '  return resized;',
       ['minimal'],
     ],
     [
@@ -64,7 +64,13 @@ export const MUTANTS = [
       'while (power * 2 <= alignment)',
     ],
     ['posix_memalign takes any alignment', 'alignment % sizeof(void *) != 0', 'alignment == 0'],
-    ['posix_memalign sets errno', 'errno = old_errno;', '(void)old_errno;'],
+    ['posix_memalign sets errno', 'errno = old_errno; /* POSIX', '/* POSIX'],
+    [
+      'realloc sets errno although there was memory in the end',
+      '    if (moved)\n      errno = old_errno;\n',
+      '',
+      ['minimal', 'linked'],
+    ],
     [
       'posix_memalign stores a NULL',
       '  if (!payload)\n    return ENOMEM;\n  *result = payload;\n  return 0;',
@@ -113,8 +119,8 @@ export const MUTANTS = [
   ...inFile('1_minimal.c', [
     [
       'the largest request is not limited',
-      'if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size',
-      'size_t size',
+      'return bytes > MAXIMUM_REQUEST ? NULL : allocate(bytes);',
+      'return allocate(bytes);',
     ],
     [
       'an aligned block is as large as the stretch',
@@ -128,8 +134,8 @@ export const MUTANTS = [
     ],
     [
       'a block grows by a byte',
-      'return bytes <= heap_payload_size(payload);',
-      'return bytes <= heap_payload_size(payload) + 1;',
+      'return bytes <= heap_payload_size(payload) ?',
+      'return bytes <= heap_payload_size(payload) + 1 ?',
     ],
     [
       'the head counts as payload',
@@ -151,8 +157,8 @@ export const MUTANTS = [
     ['merging forgets the next link', '    next = next->next;\n', ''],
     [
       'the list is in no order',
-      'while (*link && (const void *)*link < address)',
-      'while (*link && (const void *)*link > address)',
+      '(const void *)block < address &&',
+      '(const void *)block > address &&',
     ],
     [
       'the remainder is as large as the block',
@@ -162,8 +168,8 @@ export const MUTANTS = [
     ['the block keeps the remainder', '    block->head = size;\n  } else {', '  } else {'],
     [
       'a block that is a little too small will do',
-      'if ((*link)->head >= size)',
-      'if ((*link)->head + ALIGNMENT >= size)',
+      '&& block->head < size)',
+      '&& block->head + ALIGNMENT < size)',
     ],
     [
       'a remainder of nothing',
@@ -182,7 +188,11 @@ export const MUTANTS = [
       'size_t behind = block_size(as_block(next));',
     ],
     ['shrinking keeps the size', '    block->head -= old - size;\n', ''],
-    ['trim leaves the block in the list', '    *link = NULL;\n', '    last->head = 0;\n'],
+    [
+      'trim leaves the block in the list',
+      '    *find_link(last) = NULL;\n',
+      '    last->head = 0;\n',
+    ],
     ['trim gives back more than there is', 'last->head - ALIGN_UP(keep)', 'last->head - keep'],
   ]),
   ...inFile('boundary_tags.h', [
@@ -194,8 +204,8 @@ export const MUTANTS = [
     ],
     [
       'a block is not merged with the next',
-      'if (block_is_free(next)) {\n    size_t next_size',
-      'if (block_is_free(next) && size > 64) {\n    size_t next_size',
+      'if (!block_is_free(next)) {\n    set_previous_free',
+      'if (!block_is_free(next) || size <= 64) {\n    set_previous_free',
     ],
     [
       'merging with the rest leaves the previous listed',
@@ -204,13 +214,13 @@ export const MUTANTS = [
     ],
     [
       'the block behind is not told',
-      '    set_previous_free(next);\n  }\n  list_block',
-      '  }\n  list_block',
+      '    set_previous_free(next);\n    list_block(block',
+      '    list_block(block',
     ],
     [
       'both neighbours are merged, the next stays listed',
-      '      free_list_remove((struct free_block *)next);\n',
-      '',
+      '    free_list_remove((struct free_block *)next);\n  } else {\n    listed = next;',
+      '  } else {\n    listed = next;',
     ],
     [
       'a remainder too small for a block',
@@ -236,13 +246,34 @@ export const MUTANTS = [
     ['cutting a surplus off keeps the size', '  set_head(block, get_head(block) - surplus);\n', ''],
     [
       'a block grows over a free one that is too small',
-      '|| block_size(next) < more)',
-      '|| block_size(next) + ALIGNMENT < more)',
+      'block_is_free(block) && get_head(block) >= size;',
+      'block_is_free(block) && get_head(block) + ALIGNMENT >= size;',
+    ],
+    [
+      'a block that slides leaves its contents behind',
+      'payload = __builtin_memmove(block_payload(block), payload, old - WORD);',
+      'payload = block_payload(block);',
+    ],
+    ['a block that slides copies too little', 'payload, old - WORD);', 'payload, old - 2 * WORD);'],
+    [
+      'a block that slides stays in the list',
+      '      free_list_remove((struct free_block *)block);\n      payload =',
+      '      payload =',
+    ],
+    [
+      'a block slides over what is used',
+      'if (BLOCKS_SLIDE && !previous_is_used(block)) {',
+      'if (BLOCKS_SLIDE && size % 64 == 0) {',
+    ],
+    [
+      'what is missing is counted without the block before',
+      'missing = missing > before ? missing - before : 0;',
+      'missing = missing > 2 * before ? missing - 2 * before : 0;',
     ],
     [
       'a block grows over a used one',
-      'if (!block_is_free(next) || block_size(next) < more)',
-      'if (block_size(next) < more)',
+      'block_is_free(block) && get_head(block) >= size;',
+      'get_head(block) >= size;',
     ],
     [
       'what is skipped has no room for a block',
@@ -277,8 +308,8 @@ export const MUTANTS = [
     ['a block that moves in the list loses its place', 'old_size ? old->previous : &list', '&list'],
     [
       'a block that is too small will do',
-      'if (block->head >= size && (best',
-      'if (block->head + ALIGNMENT >= size && (best',
+      'if (block->head >= size && (!best',
+      'if (block->head + ALIGNMENT >= size && (!best',
     ],
   ]),
   ...inFile('4_bins.c', [
@@ -317,7 +348,7 @@ export const MUTANTS = [
       '      if (next)\n        set_link(&next->previous, block);\n',
       '',
     ],
-    ['a block that changes its bin stays in the old one', '    remove_from(old_bin, old);\n', ''],
+    ['a block that changes its bin stays in the old one', '    free_list_remove(old);\n', ''],
     [
       'the first of a bin will do whatever its size',
       'if (block && get_head((struct block *)block) >= size)',
@@ -404,7 +435,7 @@ export const MUTANTS = [
       '    class->quick = deferred->next;\n#if',
       '    class->quick = deferred->next ? deferred->next->next : NULL;\n#if',
     ],
-    ['an object grows by a word', 'return bytes <= old;', 'return bytes <= old + WORD;'],
+    ['an object grows by a word', 'return bytes <= old ?', 'return bytes <= old + WORD ?'],
     [
       'the whole request is not checked',
       '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size',
