@@ -35,6 +35,7 @@ static void free_list_put(struct free_block *block, size_t size, struct free_blo
   if (old_size) {
     size_t old_unit = listed_unit(old);
     claim(is_listed(old_unit, old_size), "what is replaced is listed, with the size that is told");
+    claim((old->head & ~(size_t)FLAGS) == old_size, "and has its head still");
     listed_units &= ~((uint32_t)1 << old_unit);
   }
   size_t unit = listed_unit(block);

@@ -49,7 +49,9 @@
 #define ALL_UNITS (UNITS + GROWTH)
 #define LEAST_UNITS (MINIMUM_BLOCK / ALIGNMENT)
 
-static size_t memory[2 * ALL_UNITS + 2];
+#define MEMORY_WORDS (2 * ALL_UNITS + 2)
+
+static size_t memory[MEMORY_WORDS];
 
 _Static_assert(ALL_UNITS < 32, "a set of units is a word");
 

@@ -14,6 +14,12 @@
  * lists of more than two blocks, and blocks too large for the bins of a single size. The theorems about the
  * bins alone (bins.c) have blocks of all sizes.
  */
+#include <stddef.h>
+
+/* memmove() in words, which is much less for CBMC than in bytes (tags.h). */
+static void *move_words(void *to, const void *from, size_t bytes);
+#define __builtin_memmove move_words
+
 #include ALLOCATOR
 
 #ifdef WASMALLOC_BOUNDARY_TAGS_H
@@ -154,25 +160,48 @@ void resize_step(void) {
   size_t bytes = nondet_size();
   void *surplus = NULL;
   size_t end_before = end_unit();
+#ifdef WASMALLOC_BOUNDARY_TAGS_H
+  const void *last_grown_before = last_grown;
+#endif
   begin(number);
-  bool resized = heap_resize(block_payload(at_unit(unit)), bytes, &surplus);
+  const void *resized = heap_resize(block_payload(at_unit(unit)), bytes, &surplus);
   end();
-  claim(is_used_block(unit), "the block is where it was");
-  if (resized)
-    claim(size_at(unit) - WORD >= bytes, "it is large enough");
-  else
+  size_t place = unit;
+  if (resized) {
+    place = check_new_block(resized, bytes);
+  } else {
+    claim(is_used_block(unit), "the block is where it was");
     claim(*head_at(unit) == old_head && !surplus, "it is as it was");
-  bool cut = resized && bytes < (word + 1) * WORD;
-  claim(cut || head_at(unit)[1 + word] == contents, "the contents are kept");
-  if (surplus) {
-    check_new_block(surplus, 0);
-    claim(resized && bytes < old_bytes, "only what is cut off is left over");
   }
+  bool slid = place != unit;
+  claim(!slid || (bytes > old_bytes && number > 0 && row[number - 1].kind == FREE_BLOCK &&
+                  place == row[number - 1].unit),
+        "it only slides as it grows, and only into the free block before");
+  bool cut = resized && bytes < (word + 1) * WORD;
+  claim(cut || head_at(place)[1 + word] == contents, "the contents are kept");
+  size_t behind = place + size_at(place) / ALIGNMENT;
+  if (surplus) {
+    size_t left_over = check_new_block(surplus, 0);
+    claim(resized && (bytes < old_bytes || slid), "only what is cut off is left over");
+    claim(left_over == behind, "and it is behind the block");
+    behind += size_at(left_over) / ALIGNMENT;
+  }
+  claim(behind >= unit + row[number].units, "what the block had is its own or left over");
+#ifdef WASMALLOC_BOUNDARY_TAGS_H
+  bool refused_once = !resized && last_grown != last_grown_before;
+  claim(!refused_once || !last_grown, "it is told to move once only");
+#endif
   reached(witnessed && resized && bytes > old_bytes, "it grows");
+#ifdef WASMALLOC_BOUNDARY_TAGS_H
+  reached(witnessed && slid && behind == unit + row[number].units, "it slides");
+  reached(slid && behind > unit + row[number].units, "and takes a block behind it too");
+#endif
   reached(witnessed && surplus, "there is a surplus");
   reached(!resized && bytes <= MAXIMUM_REQUEST, "it fails");
 #if GROWTH
   reached(end_unit() != end_before, "the heap grows");
+  reached(slid && end_unit() != end_before, "the heap grows, and the block slides");
+  reached(refused_once, "the block should rather move");
 #else
   claim(end_unit() == end_before, "the heap does not grow");
 #endif

@@ -67,10 +67,13 @@ function ofBins(entry, says, broken, options) {
 
 /** Loops of each allocator that run less often than the others, so that the formula stays small. */
 const STEP_LOOPS = {
-  '2_linked': { 'find_link.0': 4, 'heap_allocate.0': 5, 'heap_allocate.1': 3, 'heap_trim.0': 4 },
+  '2_linked': { 'find.0': 4 },
   '3_doubly': { 'free_list_find.0': 4 },
   '4_bins': {},
 };
+
+/** How often a loop over the words of so many units runs (row.h). */
+const wordsOf = (units) => 2 * units + 3;
 
 /** The induction step of an allocator's invariants, for one operation. */
 function step(allocator, entry, says, blocks, units, broken = []) {
@@ -82,7 +85,7 @@ function step(allocator, entry, says, blocks, units, broken = []) {
     allocator: `${allocator}.c`,
     defines: { BLOCKS: blocks, UNITS: units },
     unwind: 12,
-    loops: STEP_LOOPS[allocator],
+    loops: { ...STEP_LOOPS[allocator], 'move_words.0': wordsOf(units) },
     broken,
   };
 }
@@ -93,6 +96,7 @@ function stepOverLists(entry, says, blocks, units, broken, defines = {}) {
     ...step('', entry, says, blocks, units, broken),
     name: `any lists: ${entry.replaceAll('_', ' ')}${defines.GROWTH ? ', with growth' : ''}`,
     allocator: 'lists.h',
+    loops: { 'move_words.0': wordsOf(units + (defines.GROWTH ?? 0)) },
     defines: { BLOCKS: blocks, UNITS: units, ...defines },
   };
 }
@@ -220,7 +224,7 @@ export const THEOREMS = [
   ),
   slow(
     ofBins('lists_resize', 'a block of another size moves to the list of its bin', [
-      fault('4_bins.c', '    remove_from(old_bin, old);\n', ''),
+      fault('4_bins.c', '    free_list_remove(old);\n', ''),
     ]),
   ),
   slow(
@@ -298,14 +302,24 @@ export const THEOREMS = [
     'the same where the heap may grow, and others take memory between',
     3,
     8,
-    [fault('boundary_tags.h', '    set_previous_free(end);\n', '')],
+    [fault('boundary_tags.h', '    set_previous_free(payload_block(end));\n', '')],
     { GROWTH: 6 },
   ),
   stepOverLists('resize_step', STEPS.resize_step, 4, 10, [
     fault(
       'boundary_tags.h',
-      'size_t cut = cut_listed(next, more);',
-      'size_t cut = (cut_listed(next, more), more);',
+      'size_t cut = cut_free(next, missing);',
+      'size_t cut = (cut_free(next, missing), missing);',
+    ),
+    fault(
+      'boundary_tags.h',
+      'payload = __builtin_memmove(block_payload(block), payload, old - WORD);',
+      'payload = block_payload(block);',
+    ),
+    fault(
+      'boundary_tags.h',
+      '      free_list_remove((struct free_block *)block);\n      payload = ',
+      '      payload = ',
     ),
   ]),
   stepOverLists(
@@ -313,7 +327,7 @@ export const THEOREMS = [
     'the same where the heap may grow, and others take memory between',
     3,
     8,
-    [fault('boundary_tags.h', 'more < MINIMUM_BLOCK ? MINIMUM_BLOCK : more', 'more')],
+    [fault('boundary_tags.h', 'missing < MINIMUM_BLOCK ? MINIMUM_BLOCK : missing', 'missing')],
     { GROWTH: 6 },
   ),
   stepOverLists('trim_step', STEPS.trim_step, 4, 11, [
@@ -326,7 +340,7 @@ export const THEOREMS = [
   ),
   slow(
     stepOfQuickLists('release_step', STEPS.release_step, 4, 11, [
-      fault('5_wasmalloc.c', '  payload->next = class->quick;\n', ''),
+      fault('5_wasmalloc.c', '  --class->room;\n  payload->next = class->quick;\n', '  --class->room;\n'),
     ]),
   ),
   stepOfQuickLists(
