@@ -66,12 +66,6 @@ export const MUTANTS = [
     ['posix_memalign takes any alignment', 'alignment % sizeof(void *) != 0', 'alignment == 0'],
     ['posix_memalign sets errno', 'errno = old_errno; /* POSIX', '/* POSIX'],
     [
-      'realloc sets errno although there was memory in the end',
-      '    if (moved)\n      errno = old_errno;\n',
-      '',
-      ['minimal', 'linked'],
-    ],
-    [
       'posix_memalign stores a NULL',
       '  if (!payload)\n    return ENOMEM;\n  *result = payload;\n  return 0;',
       '  *result = payload;\n  return payload ? 0 : ENOMEM;',

@@ -13,8 +13,8 @@ int main() {
   void *another = ::operator new(0x7fffff00, alignment, std::nothrow);
   void *small = std::aligned_alloc(4096, 4096);
   bool is_aligned = reinterpret_cast<std::uintptr_t>(block) % 4096 == 0;
-  std::printf("%s, %s, %s\n", block && is_aligned ? "served" : "refused", another ? "served" : "refused",
-              small ? "served" : "refused");
+  std::printf("%s, %s, %s\n", block && is_aligned ? "served" : "refused",
+              another ? "served" : "refused", small ? "served" : "refused");
   ::operator delete(block, alignment);
   std::printf("%s\n", ::operator new(0x7fffff00, alignment, std::nothrow) ? "served" : "refused");
 }

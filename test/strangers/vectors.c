@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 int main(int argc, char **argv) {
-  size_t count = (size_t)atoi(argv[1]), tenths = (size_t)atoi(argv[2]), most = (size_t)atoi(argv[3]) << 20;
+  size_t count = (size_t)atoi(argv[1]), tenths = (size_t)atoi(argv[2]),
+         most = (size_t)atoi(argv[3]) << 20;
   char *buffers[8] = {0};
   char *start = sbrk(0);
   size_t worst = 0;
