@@ -10,7 +10,7 @@ int main(void) {
   char *first = malloc(MEGABYTE), *hole = malloc(MEGABYTE), *last = malloc(5 * MEGABYTE);
   last[5 * MEGABYTE - 1] = 1;
   free(hole);
-  char *grown = realloc(first, MEGABYTE + MEGABYTE / 2);
+  char *grown = realloc(first, 2 * MEGABYTE);
   errno = 0;
   char *stayed = realloc(last, 9 * MEGABYTE);
   printf("%s, %s, errno %d\n", grown == first ? "in place" : "moved",

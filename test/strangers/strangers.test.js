@@ -94,7 +94,10 @@ describe('programs of strangers', function () {
   describe('a block that should move to grow stays where there is no memory to move to', () => {
     for (const name of names.filter((each) => each !== 'minimal'))
       it(name, async () => {
-        const program = await link('last.c', name, ['-sINITIAL_MEMORY=1MB', '-sMAXIMUM_MEMORY=14MB']);
+        const program = await link('last.c', name, [
+          '-sINITIAL_MEMORY=1MB',
+          '-sMAXIMUM_MEMORY=14MB',
+        ]);
         assert.equal((await runModule(program)).stdout, 'in place, in place, errno 0\n');
       });
   });
