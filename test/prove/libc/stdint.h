@@ -10,6 +10,7 @@ typedef unsigned long uintptr_t;
 
 #define UINT32_MAX 0xffffffffu
 #define SIZE_MAX (~0ul)
+#define UINTPTR_MAX SIZE_MAX
 #define PTRDIFF_MAX ((long)(SIZE_MAX >> 1))
 
 #endif
