@@ -348,7 +348,11 @@ export const THEOREMS = [
   ),
   slow(
     stepOfQuickLists('release_step', STEPS.release_step, 4, 11, [
-      fault('5_wasmalloc.c', '  --class->room;\n  payload->next = class->quick;\n', '  --class->room;\n'),
+      fault(
+        '5_wasmalloc.c',
+        '  --class->room;\n  payload->next = class->quick;\n',
+        '  --class->room;\n',
+      ),
     ]),
   ),
   stepOfQuickLists(
