@@ -24,10 +24,11 @@ uint64_t fuzz_calls;
 bool fuzz_never_frees;
 
 enum {
-  BLOCKS = 16384,       /* so many may live at a time */
-  CHECK_EVERY = 1024,   /* so many calls lie between two looks at everything */
-  NOTHING = 0x5A5A,     /* an errno that no call sets */
-  WORD = sizeof(size_t) /* the head of a block */
+  BLOCKS = 16384,        /* so many may live at a time */
+  CHECK_EVERY = 1024,    /* so many calls lie between two looks at everything */
+  NOTHING = 0x5A5A,      /* an errno that no call sets */
+  WORD = sizeof(size_t), /* the head of a block */
+  STEP = 2 * WORD        /* what the break moves by */
 };
 
 #define WORD_ALIGNMENT _Alignof(max_align_t)
@@ -592,14 +593,14 @@ static void take_by_sbrk(void) {
 /* Others lower the break: by a part of what they took last, which they may, or by more than that, which would be the
  * heap's memory. */
 static void lower_break(void) {
-  size_t size = take8() * (take8() % 4 ? 1 : 97) * WORD_ALIGNMENT;
+  size_t size = take8() * (take8() % 4 ? 1 : 97) * STEP;
   size_t choice = take8() % 4;
   unsigned char *before = sbrk(0);
   size_t theirs = foreign_size && foreign + foreign_size == before ? foreign_size : 0;
   if (choice == 0)
     size = theirs;
   else if (choice == 1)
-    size = theirs + WORD_ALIGNMENT;
+    size = theirs + STEP;
   ++fuzz_calls;
   errno = NOTHING;
   bool lowered = choice % 2 ? brk(before - size) == 0 : sbrk(-(intptr_t)size) != (void *)-1;

@@ -14,5 +14,8 @@ int main(void) {
   errno = 0;
   char *stayed = realloc(last, 9 * MEGABYTE);
   printf("%s, %s, errno %d\n", grown == first ? "in place" : "moved",
-         stayed == last && stayed[5 * MEGABYTE - 1] == 1 ? "in place" : stayed ? "moved" : "no memory", errno);
+         stayed == last && stayed[5 * MEGABYTE - 1] == 1 ? "in place"
+         : stayed                                        ? "moved"
+                                                         : "no memory",
+         errno);
 }

@@ -117,8 +117,20 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     count: { type: 'string', default: '1' },
     keep: { type: 'string' },
+    help: { type: 'boolean' },
   },
 });
+if (values.help) {
+  console.log(`Usage: node test/trace/fuzz/run.js [options]
+
+Hands strange traces to all that reads traces: each must get an answer, or an error that is one line.
+
+  --seed N     begins with the trace that this stands for (1)
+  --count N    tries so many (1)
+  --keep FILE  writes the first of them to a file, for npx wasmalloc replay FILE
+  --help       prints this`);
+  process.exit();
+}
 const first = Number(values.seed);
 if (values.keep) writeFileSync(values.keep, strangeTrace(first));
 for (let seed = first; seed < first + Number(values.count); ++seed) {
