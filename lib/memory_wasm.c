@@ -53,12 +53,6 @@ static break_type *break_pointer(void) {
  * So it is raised before the break is, and lowered after it. */
 static break_type heap_end;
 
-/* The end of all memory that has been handed out, by what the break says. */
-static uintptr_t end_of_use(uintptr_t program_break) {
-  uintptr_t end = heap_end;
-  return program_break < end ? end : program_break;
-}
-
 /* Replaces `old` by `new`, unless another thread has moved the break meanwhile. */
 static bool move_break(uintptr_t old, uintptr_t new) {
 #ifdef __EMSCRIPTEN_SHARED_MEMORY__
@@ -148,6 +142,12 @@ bool memory_withdraw(const void *end, size_t bytes) {
 /* For SAFE_HEAP, which checks every access against the break, and for JavaScript. */
 uintptr_t *emscripten_get_sbrk_ptr(void) {
   return (uintptr_t *)break_pointer();
+}
+
+/* The end of all memory that has been handed out, by what the break says. */
+static uintptr_t end_of_use(uintptr_t program_break) {
+  uintptr_t end = heap_end;
+  return program_break < end ? end : program_break;
 }
 
 /* Whether the break cannot stand at an address: what lies above it is the program's own, or the heap's. */
