@@ -13,7 +13,7 @@ const LINK = [
   ...['-O1', '--no-entry', '-sMODULARIZE', '-sEXPORT_ES6', '-sENVIRONMENT=node,worker'],
   ...[
     '-sALLOW_MEMORY_GROWTH',
-    '-sINITIAL_MEMORY=4MB',
+    '-sINITIAL_MEMORY=2MB',
     '-sMAXIMUM_MEMORY=64MB',
     '-sABORTING_MALLOC=0',
   ],

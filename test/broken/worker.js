@@ -11,8 +11,9 @@ const counter = new Int32Array(progress);
 /** So many heaps are made, by seeds of their own. */
 const HEAPS = 16;
 
-/** A module whose memory has grown beyond so many bytes is replaced: memory never shrinks, and to clear it takes long. */
-const MOST_MEMORY = 24 * 2 ** 20;
+/** A module whose memory has grown beyond so many bytes is replaced: memory never shrinks, and to clear it is what takes
+ * most of the time. */
+const MOST_MEMORY = 8 * 2 ** 20;
 
 /** splitmix64, as in ../c/model.c: the numbers of a case depend on nothing but its seed. */
 function randomNumbers(start) {
@@ -39,19 +40,29 @@ async function load() {
 
 const heaps = new Map();
 
+/** Linear memory in the largest words that there are: in shared memory each is copied by itself. */
+const wholeMemory = () => new BigInt64Array(module.HEAPU8.buffer);
+
+/** Linear memory up to the last word that is not 0. */
+function takePicture() {
+  const words = wholeMemory();
+  return words.slice(0, 1 + words.findLastIndex((word) => word !== 0n));
+}
+
 /** Puts linear memory, and what is not in it, as it is when heap number `which` has been made. */
 function restore(which) {
   module.stackRestore(stack);
   module._broken_first_thread();
-  if (!heaps.has('empty')) heaps.set('empty', module.HEAPU8.slice());
+  if (!heaps.has('empty')) heaps.set('empty', takePicture());
   const put = (picture) => {
-    module.HEAPU8.set(picture);
-    module.HEAPU8.fill(0, picture.length);
+    const words = wholeMemory();
+    words.set(picture);
+    words.fill(0n, picture.length);
   };
   if (!heaps.has(which)) {
     put(heaps.get('empty'));
     module._broken_prepare(which + seed * HEAPS);
-    heaps.set(which, module.HEAPU8.slice());
+    heaps.set(which, takePicture());
   }
   put(heaps.get(which));
 }

@@ -23,6 +23,7 @@ import { defineTests, files, runSuite, sources, traitsOf } from './suite.js';
 const all = builds.filter(({ name }) => name !== 'debug');
 const plain = all.filter(({ define }) => !define);
 const hardened = all.filter(({ define }) => define);
+const general = plain.filter(({ name }) => name === 'wasmalloc');
 
 const GROWTH = ['-sALLOW_MEMORY_GROWTH'];
 const NO_GROWTH = ['-sABORTING_MALLOC=0'];
@@ -31,7 +32,7 @@ const NO_GROWTH = ['-sABORTING_MALLOC=0'];
  * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from
  * 16 MiB to what the allocator's tests need, without, it is as large from the start; `args` are the
  * suite's. Those with `few` differ in what is not an allocator's: some will do, in turn. `quick`: in the quick suite, too,
- * for `few` of the allocators if it is 'few'.
+ * for 5_wasmalloc and the hardened build alone if it is 'general'.
  *
  * With assertions emcc links other builds of the system libraries, which takes it most of a minute to make. SAFE_HEAP, which
  * looks at each access, does without.
@@ -64,14 +65,14 @@ const variants = {
   '-pthread': {
     compile: ['-O2', '-pthread'],
     link: ['-O1', '-pthread', ...NO_GROWTH],
-    quick: 'few',
+    quick: 'general',
   },
   'MEMORY64, growth': {
     compile: ['-O2', '-sMEMORY64', '-Wno-experimental'],
     link: ['-O1', '-sMEMORY64', '-Wno-experimental', ...GROWTH],
     growth: true,
     node: findNode24,
-    quick: 'few',
+    quick: 'general',
   },
   'MEMORY64 -O0 with SAFE_HEAP, no growth': {
     compile: ['-O0', '-sMEMORY64', '-Wno-experimental'],
@@ -178,7 +179,8 @@ describe('C library interface', function () {
     const { few, only, quick } = variant;
     if (!testAll && !quick) return;
     describe(name, () => {
-      const some = few || quick === 'few' ? inTurn(number, plain) : plain;
+      const least = quick === 'general' && !testAll;
+      const some = least ? general : few ? inTurn(number, plain) : plain;
       const allocators = only ?? (few ? some : [...some, ...hardened]);
       const ran = forAll((allocator) => buildAndRun(allocator, variant), allocators);
       for (const { name: allocator } of allocators) {
@@ -281,8 +283,8 @@ describe('C library interface: programs', function () {
     const { source, flags, link: linking, growth, memory, args = [], node, few, locks } = program;
     if (!testAll && !program.quick) return;
     const some = few || locks ? inTurn(number, plain) : plain;
-    const general = testAll ? some : some.filter(({ name }) => name === 'wasmalloc');
-    const allocators = few ? general : [...general, ...hardened];
+    const chosen = testAll ? some : general;
+    const allocators = few ? chosen : [...chosen, ...hardened];
     describe(name, () => {
       const ran = forAll(async (allocator) => {
         const limits = memoryFlags(memory ?? traitsOf(allocator).memory, growth);

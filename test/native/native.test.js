@@ -24,12 +24,12 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
   /** What the quick suite does without: the code is the same, or the wait too long. */
   const isQuick = {
     optimized: () => false,
-    valgrind: (allocator) => allocator === 'wasmalloc',
+    valgrind: () => false,
     // The smaller allocators have the same lock.
     threads: (allocator) => ['wasmalloc', 'hardened'].includes(allocator),
   };
   const isWanted = (kind, allocator) => testAll || isQuick[kind](allocator);
-  const fewerOperations = testAll ? [] : ['--operations=40000'];
+  const fewerOperations = testAll ? [] : ['--operations=20000'];
 
   /** The programs that the tests need. */
   const targets = new Set();

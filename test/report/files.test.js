@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { capture } from '../js/support.js';
-import { project, temporaryFolder } from '../support/emcc.js';
+import { project, temporaryFolder, testAll } from '../support/emcc.js';
 import { command, program, writeTraceFile } from './support.js';
 
 const folder = temporaryFolder('wasmalloc-files-');
@@ -65,13 +65,14 @@ describe('the command line reads a trace', () => {
   };
   for (const [name, [before, argument]] of Object.entries(SOURCES)) {
     it(`from ${name}`, () => {
-      const replayed = shell(`${before} wasmalloc replay ${argument} --allocators bins --rounds 1`);
-      assert.equal(replayed.status, 0, replayed.stderr);
-      assert.equal(replayed.stdout.split('\n')[0], events);
-      // This reads it several times, as the report does.
+      // This reads it several times, as the report does; to replay takes it as it comes.
       const drawn = shell(`${before} wasmalloc map ${argument} -o -`);
       assert.equal(drawn.status, 0, drawn.stderr);
       assert.equal(drawn.stdout, expected);
+      if (!testAll && argument !== '-') return;
+      const replayed = shell(`${before} wasmalloc replay ${argument} --allocators bins --rounds 1`);
+      assert.equal(replayed.status, 0, replayed.stderr);
+      assert.equal(replayed.stdout.split('\n')[0], events);
     });
   }
 
@@ -208,17 +209,14 @@ ln -s there/deep folder; ln -s ../y.svg there/deep/up`;
 
     it('when standard output is full, or nobody reads it', () => {
       const full = /cannot write to standard output: ENOSPC/;
-      const all = [
+      const others = ['-h', '--list', '--version', '--port', '--cmake', 'map -h', 'report -h'];
+      for (const line of [
         '--help',
-        '-h',
-        '--list',
-        '--version',
-        '--port',
-        '--cmake',
-        'map -h',
-        'report -h',
-      ];
-      for (const line of [...all, 'replay --help', 'map $T -o -', 'replay $T --rounds 1 --json']) {
+        ...(testAll ? others : []),
+        'replay --help',
+        'map $T -o -',
+        'replay $T --rounds 1 --json',
+      ]) {
         const { status, stderr } = shell(`wasmalloc ${line} > /dev/full`);
         assert.equal(status, 1, line);
         isOneLine(stderr, full);

@@ -36,7 +36,23 @@ function link(source, allocator, flags = []) {
   return linked.get(key);
 }
 
+const numbers = new Map();
+
+/** The number that a program prints, which is always the same. */
+function numberOf(source, allocator, flags, args = []) {
+  const key = [source, allocator, ...flags, ...args].join(' ');
+  const run = async () => {
+    const program = await link(source, allocator, flags);
+    return Number((await runModule(program, { args: args.map(String) })).stdout);
+  };
+  if (!numbers.has(key)) numbers.set(key, run());
+  return numbers.get(key);
+}
+
 const names = allocators.map(({ name }) => name);
+
+/** What is the same for all with boundary tags the quick suite tries with two allocators. */
+const isWanted = (name) => testAll || ['linked', 'wasmalloc'].includes(name);
 
 describe('programs of strangers', function () {
   this.timeout(1_800_000);
@@ -56,16 +72,8 @@ describe('programs of strangers', function () {
 
   describe('buffers that grow in turn take no more memory than with dlmalloc', () => {
     const memory = ['-sINITIAL_MEMORY=1MB', '-sSTACK_SIZE=64KB', '-sMAXIMUM_MEMORY=2GB'];
-    const measured = new Map();
-    const measure = (name, ...args) => {
-      const key = [name, ...args].join(' ');
-      const run = async () => {
-        const program = await link('vectors.c', name, [...memory, '-sEXIT_RUNTIME']);
-        return Number((await runModule(program, { args: args.map(String) })).stdout);
-      };
-      if (!measured.has(key)) measured.set(key, run());
-      return measured.get(key);
-    };
+    const measure = (name, ...args) =>
+      numberOf('vectors.c', name, [...memory, '-sEXIT_RUNTIME'], args);
     const megabytes = testAll ? 256 : 32;
     /** What docs/testing.md says of one that has no boundary tags to find the free block before by. */
     const most = { linked: 1.75 };
@@ -92,7 +100,7 @@ describe('programs of strangers', function () {
   });
 
   describe('a block that should move to grow stays where there is no memory to move to', () => {
-    for (const name of names.filter((each) => each !== 'minimal'))
+    for (const name of names.filter((each) => each !== 'minimal' && isWanted(each)))
       it(name, async () => {
         const program = await link('last.c', name, [
           '-sINITIAL_MEMORY=1MB',
@@ -103,17 +111,16 @@ describe('programs of strangers', function () {
   });
 
   describe('many sizes at a time take about as much memory as with dlmalloc', () => {
-    const memory = ['-sMAXIMUM_MEMORY=1GB'];
+    const measure = (name, flags) => numberOf('sizes.c', name, ['-sMAXIMUM_MEMORY=1GB', ...flags]);
     for (const flags of [[], ['-DALIGNED']])
       for (const name of names.filter(
-        (each) => each !== 'minimal' && (testAll || each !== 'linked' || !flags.length),
+        (each) =>
+          each !== 'minimal' &&
+          (testAll || (each !== 'linked' && (each === 'wasmalloc' || !flags.length))),
       ))
         it(`${name} ${flags.join('')}`, async () => {
           const [ours, theirs] = await Promise.all(
-            [name, 'dlmalloc'].map(async (each) => {
-              const program = await link('sizes.c', each, [...memory, ...flags]);
-              return Number((await runModule(program)).stdout);
-            }),
+            [name, 'dlmalloc'].map((each) => measure(each, flags)),
           );
           // README.md says so of 3_doubly.
           const [least, most] = name === 'doubly' ? [1.1, 1.25] : [0.9, 1.05];
@@ -123,7 +130,7 @@ describe('programs of strangers', function () {
   });
 
   describe('an aligned request just under 2 GiB is served', () => {
-    for (const name of testAll ? names : ['linked', 'wasmalloc'])
+    for (const name of names.filter(isWanted))
       it(name, async () => {
         const program = await link('aligned.cpp', name, ['-sMAXIMUM_MEMORY=4GB']);
         const { stdout } = await runModule(program);
