@@ -32,7 +32,7 @@ const NO_GROWTH = ['-sABORTING_MALLOC=0'];
  * Ways to build the suite. `compile` and `link` are emcc's flags; with `growth` memory grows from
  * 16 MiB to what the allocator's tests need, without, it is as large from the start; `args` are the
  * suite's. Those with `few` differ in what is not an allocator's: some will do, in turn. `quick`: in the quick suite, too,
- * for 5_wasmalloc and the hardened build alone if it is 'general'.
+ * for 5_wasmalloc alone if it is 'general'.
  *
  * With assertions emcc links other builds of the system libraries, which takes it most of a minute to make. SAFE_HEAP, which
  * looks at each access, does without.
@@ -100,7 +100,7 @@ const variants = {
 };
 
 /** The random tests of the quick suite do less. */
-const FEWER = testAll ? [] : ['--operations=40000'];
+const FEWER = testAll ? [] : ['--operations=20000'];
 
 const folder = temporaryFolder();
 
@@ -181,7 +181,7 @@ describe('C library interface', function () {
     describe(name, () => {
       const least = quick === 'general' && !testAll;
       const some = least ? general : few ? inTurn(number, plain) : plain;
-      const allocators = only ?? (few ? some : [...some, ...hardened]);
+      const allocators = only ?? (few || least ? some : [...some, ...hardened]);
       const ran = forAll((allocator) => buildAndRun(allocator, variant), allocators);
       for (const { name: allocator } of allocators) {
         describe(allocator, () => {

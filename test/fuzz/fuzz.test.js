@@ -22,11 +22,11 @@ const MILLION = 1_000_000;
 /** So many calls are made. */
 const CALLS = testAll
   ? { fast: 20 * MILLION, sanitized: MILLION, words: 2 * MILLION, wasm: MILLION }
-  : { fast: MILLION / 4, sanitized: MILLION / 20, words: MILLION / 10, wasm: MILLION / 20 };
+  : { fast: MILLION / 5, sanitized: MILLION / 40, words: MILLION / 20, wasm: MILLION / 40 };
 
 /** In the quick suite of so many planted bugs one is looked for, and of so many stored inputs one is used. */
 const SHARE_OF_BUGS = testAll ? 1 : 20;
-const SHARE_OF_INPUTS = testAll ? 1 : 4;
+const SHARE_OF_INPUTS = testAll ? 1 : 8;
 
 const inWords = (calls) => calls.toLocaleString('en');
 

@@ -24,11 +24,14 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
   /** What the quick suite does without: the code is the same, or the wait too long. */
   const isQuick = {
     optimized: () => false,
+    // The others are a part of these, or are fuzzed with sanitizers (test/fuzz).
+    sanitized: (allocator) => ['linked', 'wasmalloc', 'hardened'].includes(allocator),
     valgrind: () => false,
     // The smaller allocators have the same lock.
     threads: (allocator) => ['wasmalloc', 'hardened'].includes(allocator),
   };
   const isWanted = (kind, allocator) => testAll || isQuick[kind](allocator);
+  const isTested = (allocator) => Object.keys(isQuick).some((kind) => isWanted(kind, allocator));
   const fewerOperations = testAll ? [] : ['--operations=20000'];
 
   /** The programs that the tests need. */
@@ -53,14 +56,15 @@ describe(`native${missing.length > 0 ? `: skipped, ${advice}` : ''}`, function (
       return job();
     });
 
-  for (const { name: allocator } of variants) {
+  for (const { name: allocator } of variants.filter(({ name }) => isTested(name))) {
     describe(allocator, () => {
       const args = [...traitsOf(allocator).args, ...fewerOperations];
 
-      describe('AddressSanitizer and UndefinedBehaviorSanitizer', () => {
-        const program = target(`suite-sanitized-${allocator}`);
-        defineTests(plannedHere(() => runSuite(program, [], args)));
-      });
+      if (isWanted('sanitized', allocator))
+        describe('AddressSanitizer and UndefinedBehaviorSanitizer', () => {
+          const program = target(`suite-sanitized-${allocator}`);
+          defineTests(plannedHere(() => runSuite(program, [], args)));
+        });
 
       if (isWanted('optimized', allocator))
         describe('optimized', () => {
