@@ -94,16 +94,18 @@ export async function breakHeaps(which, { folder, cases, from = 0, seed = 1 }) {
   let last;
   let worked = 0;
   return new Promise((resolve, reject) => {
+    const fail = (what) => {
+      const number = Atomics.load(counter, 0);
+      const again = `node test/broken/run.mjs --build '${which.name}' --from ${number} --cases 1 --seed ${seed}`;
+      reject(new Error(`${which.name}: case ${number} of seed ${seed} ${what}: ${again}`));
+    };
     const watch = setInterval(() => {
       const { user, system } = process.cpuUsage();
       const number = Atomics.load(counter, 0);
       if (number !== last) [last, worked] = [number, user + system];
-      else if (user + system - worked > MOST_WORK) {
-        const again = `node test/broken/run.mjs --build '${which.name}' --from ${number} --cases 1 --seed ${seed}`;
-        reject(new Error(`${which.name}: case ${number} of seed ${seed} does not end: ${again}`));
-      }
+      else if (user + system - worked > MOST_WORK) fail('does not end');
     }, LOOK);
-    worker.on('message', resolve).on('error', reject);
+    worker.on('message', resolve).on('error', (error) => fail(`throws ${error.stack}`));
     worker.on('exit', () => clearInterval(watch));
   }).finally(() => worker.terminate());
 }

@@ -56,10 +56,14 @@ static void switch_to(size_t thread) {
     memcpy(threads[current].base, threads[current].kept, size);
 }
 
-/* After a trap, before memory is put back as it was: the first thread is at work. */
-EMSCRIPTEN_KEEPALIVE void broken_first_thread(void) {
-  if (threads[0].base)
-    __wasm_init_tls(threads[0].base);
+/* Where the variables of the thread at work are. */
+EMSCRIPTEN_KEEPALIVE double broken_thread(void) {
+  return (double)(uintptr_t)__builtin_wasm_tls_base();
+}
+
+/* After a trap, before memory is put back as it was: a thread is at work. What is in memory now cannot be relied on. */
+EMSCRIPTEN_KEEPALIVE void broken_set_thread(double thread) {
+  __wasm_init_tls((char *)(uintptr_t)thread);
 }
 
 static void maybe_switch(void) {
@@ -70,7 +74,12 @@ static void maybe_switch(void) {
 static void switch_to(size_t thread) {
   (void)thread;
 }
-EMSCRIPTEN_KEEPALIVE void broken_first_thread(void) {}
+EMSCRIPTEN_KEEPALIVE double broken_thread(void) {
+  return 0;
+}
+EMSCRIPTEN_KEEPALIVE void broken_set_thread(double thread) {
+  (void)thread;
+}
 static void maybe_switch(void) {}
 #endif
 

@@ -30,11 +30,13 @@ function randomNumbers(start) {
 
 let module;
 let stack;
+let firstThread;
 
 async function load() {
   const { default: create } = await import(program);
   module = await create({ print: () => {}, printErr: () => {} });
   stack = module.stackSave();
+  firstThread = module._broken_thread();
   heaps.clear();
 }
 
@@ -52,7 +54,7 @@ function takePicture() {
 /** Puts linear memory, and what is not in it, as it is when heap number `which` has been made. */
 function restore(which) {
   module.stackRestore(stack);
-  module._broken_first_thread();
+  module._broken_set_thread(firstThread);
   if (!heaps.has('empty')) heaps.set('empty', takePicture());
   const put = (picture) => {
     const words = wholeMemory();
