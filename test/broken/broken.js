@@ -75,6 +75,10 @@ const MOST_WORK = 60_000_000;
 /** How often that is looked at, in milliseconds. */
 const LOOK = 500;
 
+/** So many cases a thread tries: what is shared between threads is not freed as long as one may still use it, and a
+ * module that has grown is replaced. */
+const SHARE = 2000;
+
 /**
  * Breaks many heaps of a build.
  *
@@ -86,18 +90,28 @@ const LOOK = 500;
  */
 export async function breakHeaps(which, { folder, cases, from = 0, seed = 1 }) {
   const built = await build(which, folder);
+  const counts = { answered: 0, trapped: 0 };
+  for (let done = 0; done < cases; done += SHARE) {
+    const share = { from: from + done, cases: Math.min(SHARE, cases - done), seed };
+    const { answered, trapped } = await breakInThread(which, { ...built, ...share });
+    counts.answered += answered;
+    counts.trapped += trapped;
+  }
+  return counts;
+}
+
+/** {@link breakHeaps} in a thread that can be ended. */
+function breakInThread(which, data) {
   const progress = new SharedArrayBuffer(4);
   const counter = new Int32Array(progress);
-  const worker = new Worker(path.join(HERE, 'worker.js'), {
-    workerData: { ...built, from, cases, seed, progress },
-  });
+  const worker = new Worker(path.join(HERE, 'worker.js'), { workerData: { ...data, progress } });
   let last;
   let worked = 0;
   return new Promise((resolve, reject) => {
     const fail = (what) => {
       const number = Atomics.load(counter, 0);
-      const again = `node test/broken/run.mjs --build '${which.name}' --from ${number} --cases 1 --seed ${seed}`;
-      reject(new Error(`${which.name}: case ${number} of seed ${seed} ${what}: ${again}`));
+      const again = `node test/broken/run.mjs --build '${which.name}' --from ${number} --cases 1 --seed ${data.seed}`;
+      reject(new Error(`${which.name}: case ${number} of seed ${data.seed} ${what}: ${again}`));
     };
     const watch = setInterval(() => {
       const { user, system } = process.cpuUsage();
