@@ -17,7 +17,7 @@ struct block {
 
 /*
  * The head of a block is read without the lock by a thread that frees it or resizes the block before it, when another
- * thread may just be changing it: 5_wasmalloc.c says why that does no harm. Only the one must be told that the other
+ * thread may just be changing it: 5_wasmalloc_threads.c says why that does no harm. Only the one must be told that the other
  * may happen. On the development machine that is an atomic access without order. In WebAssembly a word is never torn
  * and such a race has a meaning, so a plain access will do; atomic ones have an order there, and cost.
  */

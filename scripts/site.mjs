@@ -41,7 +41,7 @@ const EXPORT = ['--import-memory', '--export=memory_extend', '--export=memory_br
 
 /** What the page shows: the C sources that take part in a call. */
 const SOURCES = readdirSync(LIB).filter(
-  (file) => /\.[ch]$/.test(file) && !/_host|c_inter/.test(file),
+  (file) => /\.[ch]$/.test(file) && !/_host|thread|c_inter/.test(file),
 );
 
 /** What the page is made of: from where, and to where in its folder. */

@@ -1,6 +1,6 @@
 #include "bins.h"
 
-LAYOUT(classes, first_cache.classes)
+LAYOUT(classes, cache.classes)
 LAYOUT(class_count, CLASSES)
 LAYOUT(class_bytes, sizeof(struct size_class))
 LAYOUT(class_quick, offsetof(struct size_class, quick))
@@ -8,7 +8,7 @@ LAYOUT(class_objects, offsetof(struct size_class, objects))
 LAYOUT(class_free, offsetof(struct size_class, free))
 LAYOUT(class_room, offsetof(struct size_class, room))
 
-LAYOUT(rings, first_cache.rings)
+LAYOUT(rings, cache.rings)
 LAYOUT(ring_count, RUN_CLASSES)
 LAYOUT(ring_bytes, sizeof(struct ring))
 LAYOUT(ring_runs, offsetof(struct ring, runs))

@@ -10,7 +10,10 @@ export const FILES = {
   linked: ['c_interface.c', 'block.h', '2_linked.c'],
   doubly: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '3_doubly.c'],
   bins: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '4_bins.c'],
-  wasmalloc: ['c_interface.c', 'block.h', 'boundary_tags.h', '4_bins.c', '5_wasmalloc.c'],
+  wasmalloc: [
+    ...['c_interface.c', 'block.h', 'boundary_tags.h', '4_bins.c'],
+    ...['quick_lists.h', 'runs.h', '5_wasmalloc.c'],
+  ],
 };
 
 const inFile = (file, mutants) =>
@@ -362,7 +365,7 @@ export const MUTANTS = [
       ['wasmalloc'],
     ],
   ]),
-  ...inFile('5_wasmalloc.c', [
+  ...inFile('runs.h', [
     [
       'the object number is that of the neighbour',
       '(run->word | (uint32_t)1 << number)',
@@ -393,7 +396,7 @@ export const MUTANTS = [
       'uint32_t free = class->free | free_objects(run);',
       'uint32_t free = free_objects(run);',
     ],
-    ['a retired run is whole and not counted', '    count_whole(run, 1);\n', ''],
+    ['a retired run is whole and not counted', '    enters_ring(run);\n', ''],
     [
       'a ring keeps a run that has left it',
       '  previous->next = next;\n  next->previous = previous;\n  if (ring->runs',
@@ -405,40 +408,42 @@ export const MUTANTS = [
       'ring->runs = next == run ? NULL : run;',
     ],
     [
-      'the header of a run is a word too short',
-      'for (uint32_t number = 0; number < objects; ++number, distance += size)\n    ((struct',
-      'for (uint32_t number = 0; number < objects - 1; ++number, distance += size)\n    ((struct',
-    ],
-    [
       'a run has an object too many',
       'run->objects = (uint16_t)objects;',
       'run->objects = (uint16_t)(objects + 1);',
     ],
     [
+      'a run in use is not told of frees',
+      '  class->free = free_objects(run);\n  run->word = IN_USE;',
+      '  class->free = free_objects(run);',
+    ],
+  ]),
+  ...inFile('5_wasmalloc.c', [
+    [
+      'the header of a run is a word too short',
+      'for (uint32_t number = 0; number < objects; ++number, distance += size)\n    ((struct',
+      'for (uint32_t number = 0; number < objects - 1; ++number, distance += size)\n    ((struct',
+    ],
+    [
       "an object is deferred as one of its neighbour's class",
-      'return (head & OBJECT_SIZE) / ALIGNMENT;',
-      'return (head & OBJECT_SIZE) / ALIGNMENT + 1;',
+      'return class_of(head & OBJECT_SIZE);',
+      'return class_of((head & OBJECT_SIZE) + ALIGNMENT);',
     ],
     [
       'a block that is in the way is released whether or not it is deferred',
-      'release_quick(class_of(cache, size), RELEASED);',
+      'release_quick(class_of(size), RELEASED);',
       '(release_block(block, size), true);',
     ],
     [
       'the quick list loses its second block',
-      '    class->quick = deferred->next;\n#if',
-      '    class->quick = deferred->next ? deferred->next->next : NULL;\n#if',
+      '    class->quick = deferred->next;\n',
+      '    class->quick = deferred->next ? deferred->next->next : NULL;\n',
     ],
     ['an object grows by a word', 'return bytes <= old ?', 'return bytes <= old + WORD ?'],
     [
       'the whole request is not checked',
       '  if (bytes > MAXIMUM_REQUEST)\n    return NULL;\n  size_t size',
       '  size_t size',
-    ],
-    [
-      'a run in use is not told of frees',
-      '  class->free = free_objects(run);\n  run->word = IN_USE;',
-      '  class->free = free_objects(run);',
     ],
     [
       'a full run is put into the ring twice',

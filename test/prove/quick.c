@@ -43,20 +43,20 @@ void allocate_deferred_step(void) {
   make_heap();
   size_t bytes = any_size(0, LARGEST_IN_CLASS);
   size_t size = block_size_for(bytes, MINIMUM_BLOCK);
-  const struct deferred *deferred = class_of(&first_cache, size)->quick;
+  const struct deferred *deferred = class_of(size)->quick;
   assume(deferred);
   begin(BLOCKS);
   void *payload = heap_allocate(bytes);
   end();
   claim(payload == deferred, "the first of the list is taken");
   check_new_block(payload, bytes);
-  reached(witnessed && class_of(&first_cache, size)->quick, "there are more");
+  reached(witnessed && class_of(size)->quick, "there are more");
 }
 
 /* Some blocks of any one list. */
 void release_quick_step(void) {
   make_heap();
-  struct size_class *class = &first_cache.classes[any_size(LEAST_UNITS, CLASSES - 1)];
+  struct size_class *class = &cache.classes[any_size(LEAST_UNITS, CLASSES - 1)];
   const struct deferred *first = class->quick;
   size_t count = nondet_size();
   begin(BLOCKS);

@@ -85,10 +85,10 @@ static void make_run_heap(enum neighbour before, enum neighbour behind) {
   /* size and objects: written as one word, which CBMC can see through */
   *(size_t *)&run->size = OBJECT_BYTES | (size_t)OBJECTS << 16;
   for (uint32_t number = 0; number < OBJECTS; ++number)
-    *head_at(object_unit(number)) = (RUN_HEADER - WORD + number * OBJECT_BYTES) << MARK_SHIFT |
+    *head_at(object_unit(number)) = (RUN_HEADER - WORD + number * OBJECT_BYTES) << LABEL_SHIFT |
                                     (size_t)number << NUMBER_SHIFT | OBJECT_BYTES | SPECIAL |
                                     PREVIOUS_USED;
-  class = class_of(&first_cache, OBJECT_BYTES);
+  class = class_of(OBJECT_BYTES);
   ring = ring_of(class);
 }
 
@@ -142,7 +142,7 @@ static uint32_t number_of_bits(uint32_t set) {
 /* Any word that the invariants allow, wherever the run is; and perhaps another one in the ring. */
 static void make_run_state(void) {
   make_run_heap(IS_USED, IS_USED);
-  first_cache.whole_runs = whole_before = (uint32_t)any_size(0, MOST_WHOLE);
+  cache.whole_runs = whole_before = (uint32_t)any_size(0, MOST_WHOLE);
   place = nondet_bool() ? IN_RING : nondet_bool() ? BEING_USED : NOWHERE;
   run_free = nondet_word() & ALL_OBJECTS;
   class_free = nondet_word() & ALL_OBJECTS;
@@ -226,7 +226,7 @@ void free_one_object(void) {
   check_run(dissolved ? 0 : free, class_free);
   bool whole = place != BEING_USED && free == ALL_OBJECTS;
   claim(dissolved == (whole && whole_before == MOST_WHOLE), "it is dissolved if there are many");
-  claim(first_cache.whole_runs == whole_before + (whole && !dissolved),
+  claim(cache.whole_runs == whole_before + (whole && !dissolved),
         "a run that has become whole is counted");
   claim(place != NOWHERE || ring->runs == run, "the run that has just got one is the ring's first");
   reached(whole && !dissolved && others, "it has become whole");

@@ -148,7 +148,7 @@ static uint8_t deferred_blocks[CLASSES];
 static void defer_any(struct block *block, size_t units) {
   size_t surplus = nondet_bool();
   assume(units - surplus >= LEAST_UNITS && units - surplus < CLASSES);
-  struct size_class *class = &first_cache.classes[units - surplus];
+  struct size_class *class = &cache.classes[units - surplus];
   struct deferred *deferred = block_payload(block);
   struct deferred *first = class->quick;
   ++deferred_blocks[units - surplus];
@@ -164,7 +164,7 @@ static void defer_any(struct block *block, size_t units) {
 /* Any room that the numbers of blocks on the quick lists leave. */
 static void finish_classes(void) {
   for (size_t units = LEAST_UNITS; units < CLASSES; ++units) {
-    struct size_class *class = &first_cache.classes[units];
+    struct size_class *class = &cache.classes[units];
     class->most = (uint8_t)any_size(0, MOST_ROOM);
     class->room = (uint8_t)any_size(0, MOST_ROOM - deferred_blocks[units]);
   }
@@ -177,7 +177,7 @@ static bool classes_are_sound(void) {
     return false;
   deferred_units = 0;
   for (size_t units = 0; units < CLASSES; ++units) {
-    const struct size_class *class = &first_cache.classes[units];
+    const struct size_class *class = &cache.classes[units];
     size_t address = (size_t) class->quick;
     size_t number = class->room;
     for (size_t i = 0; i < MOST_BLOCKS && address; ++i, ++number) {

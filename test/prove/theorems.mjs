@@ -141,7 +141,7 @@ const RELEASE_WHERE_DEFERRED = byContract(
   'RARE static bool release_where_deferred(struct block *block)',
 );
 
-const DISSOLVE = byContract('5_wasmalloc.c', 'RARE static void dissolve(struct run *run)');
+const DISSOLVE = byContract('runs.h', 'RARE static void dissolve(struct run *run)');
 
 const STEPS = {
   release_step: 'free keeps the invariants and the other blocks, and leaves no two free neighbours',
@@ -349,7 +349,7 @@ export const THEOREMS = [
   slow(
     stepOfQuickLists('release_step', STEPS.release_step, 4, 11, [
       fault(
-        '5_wasmalloc.c',
+        'quick_lists.h',
         '  --class->room;\n  payload->next = class->quick;\n',
         '  --class->room;\n',
       ),
@@ -360,7 +360,7 @@ export const THEOREMS = [
     'malloc takes a deferred block if there is one, and keeps the invariants',
     3,
     8,
-    [fault('5_wasmalloc.c', '    class->quick = deferred->next;\n', '')],
+    [fault('5_wasmalloc.c', '    class->quick = deferred->next;\n', '    ;\n')],
     [FIND_ELSEWHERE],
   ),
   slow(
@@ -405,7 +405,7 @@ export const THEOREMS = [
       'releasing some blocks of a quick list keeps the invariants and the other blocks',
       3,
       8,
-      [fault('5_wasmalloc.c', '    *list = deferred->next;\n', '')],
+      [fault('quick_lists.h', '    *list = deferred->next;\n', '')],
     ),
   ),
   slow(
@@ -417,7 +417,7 @@ export const THEOREMS = [
       [
         fault(
           '5_wasmalloc.c',
-          'return release_quick(class_of(cache, size), RELEASED);',
+          'return release_quick(class_of(size), RELEASED);',
           'release_block(block, size);\n  return true;',
         ),
       ],
@@ -449,20 +449,14 @@ export const THEOREMS = [
   ofRuns(
     'free_one_object',
     'freeing an object sets its bit, and puts its run where it belongs',
-    [
-      fault(
-        '5_wasmalloc.c',
-        'run->word | (uint32_t)1 << number',
-        'run->word | (uint32_t)2 << number',
-      ),
-    ],
+    [fault('runs.h', 'run->word | (uint32_t)1 << number', 'run->word | (uint32_t)2 << number')],
     { changes: [FEWER_CLASSES, DISSOLVE] },
   ),
   ofRuns('take_one_object', 'an object is handed out once, and it is one of the run', [
-    fault('5_wasmalloc.c', 'class->free = free & (free - 1);', 'class->free = free & (free + 1);'),
+    fault('runs.h', 'class->free = free & (free - 1);', 'class->free = free & (free + 1);'),
   ]),
   ofRuns('retire_class', 'a run that is retired keeps all its free objects', [
-    fault('5_wasmalloc.c', 'class->free | free_objects(run);', 'free_objects(run);'),
+    fault('runs.h', 'class->free | free_objects(run);', 'free_objects(run);'),
   ]),
   ofRuns(
     'find_next_run',
@@ -472,7 +466,7 @@ export const THEOREMS = [
   ofRuns(
     'dissolve_run',
     'a run that is dissolved becomes a row of sound blocks, whatever is free',
-    [fault('5_wasmalloc.c', 'if (!(free & 1)) {', 'if (!(free & 1) && number != 2) {')],
+    [fault('runs.h', 'if (!(free & 1)) {', 'if (!(free & 1) && number != 2) {')],
     { defines: { OBJECTS: 4 } },
   ),
   {
