@@ -56,6 +56,10 @@ const jobs = [
       ...[...host, `-DWASMALLOC_ALLOCATOR="${file}"`, `-D${define}`],
     ]),
   ),
+  // With threads this one is another source.
+  tidy('c_interface.c with wasmalloc and threads', 'c_interface.c', [
+    ...[...host, '-DWASMALLOC_ALLOCATOR="5_wasmalloc.c"', '-DWASMALLOC_THREADS'],
+  ]),
   ...allocators.flatMap(({ name, file }) => {
     const define = `-DWASMALLOC_ALLOCATOR="${file}"`;
     const interfaces = [lib('c_interface.c'), lib('word_interface.c')];
