@@ -297,7 +297,7 @@ RARE static bool release_where_deferred(struct block *block) {
 
 /* ---- malloc ---- */
 
-/* The first block of a quick list, or NULL. */
+/* The first block of a quick list, or NULL. The list gets no room for it: renew_room() gives it some when it is empty. */
 static inline void *take_deferred(struct size_class *class) {
   struct deferred *deferred = class->quick;
   if (deferred)
@@ -454,7 +454,7 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
   return count == (free ? run->objects - freed : 1);
 }
 
-/* The check goes over caches as that of 5_wasmalloc_threads.c does. Here there is one. */
+/* There is one cache. (The check goes over caches, as that of 5_wasmalloc_threads.c does.) */
 NOT_INLINED static const struct cache *next_cache(const struct cache *each) {
   (void)each;
   return NULL;

@@ -203,7 +203,7 @@ RARE static bool release_where_deferred(struct block *block) {
 
 /* ---- malloc ---- */
 
-/* The first block of a quick list, or NULL. */
+/* The first block of a quick list, or NULL. The list has room for another in its place. */
 static inline void *take_deferred(struct size_class *class) {
   struct deferred *deferred = class->quick;
   if (deferred) {

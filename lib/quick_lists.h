@@ -55,7 +55,7 @@ struct size_class {
 /* From the allocator: the size of the smallest block that belongs to the class with an index. */
 static inline size_t class_size(size_t index);
 
-/* From the allocator: frees what was deferred: makes a free block of a block, and gives an object back to its run. */
+/* From the allocator: frees what was deferred. A block is merged, an object goes back to its run. */
 static void release(struct block *block);
 
 /* From the allocator: releases some of the quick list that a block is on if it is deferred, and says whether there

@@ -35,7 +35,8 @@
  * Compiled for size there are no runs.
  *
  * Invariants: an object is used, or deferred, or its bit is set in its run's word or, if the run is in use,
- * in its class. A run that has free objects is in use or in the ring of its class, any other in none.
+ * in its class. A run that has free objects is in use or in the ring of its class, any other in none. (With threads one
+ * that is wholly free is elsewhere: 5_wasmalloc_threads.c.)
  */
 #ifndef WASMALLOC_RUNS_H
 #define WASMALLOC_RUNS_H
@@ -58,8 +59,7 @@
 #define LOOKED_AT 4
 
 /*
- * From the allocator, before this is included: two structures that it may add to, and the number of classes that have
- * runs, RUN_CLASSES.
+ * From the allocator, before this is included: two structures, which may have more fields.
  *
  *      struct run, the payload of the block that is a run:
  *        uint64_t word;               as above
@@ -82,13 +82,13 @@
 
 _Static_assert(MOST_OBJECTS == 1 << NUMBER_BITS, "numbers fit");
 
-/* From the allocator: makes a free block of `size` bytes, and merges it. */
+/* From the allocator: makes `size` bytes, which are in no list, a free block, and merges it. */
 static void release_block(struct block *block, size_t size);
 
 /* From the allocator: the ring of a class. */
 static inline struct ring *ring_of(struct size_class *class);
 
-/* From the allocator: told that a run comes into its ring, or leaves it. */
+/* From the allocator: told that a run comes into its ring, and that it has left it. */
 static inline void enters_ring(const struct run *run);
 static inline void leaves_ring(const struct run *run);
 
@@ -98,6 +98,7 @@ static inline void has_dissolved(struct ring *ring);
 /* From the allocator: looks after a run whose count has reached 0. */
 static void attend(struct run *run);
 
+/* The head of an object. */
 static inline size_t object_head(size_t label, uint32_t number, size_t size) {
   return label << LABEL_SHIFT | (size_t)number << NUMBER_SHIFT | size | SPECIAL | PREVIOUS_USED;
 }
