@@ -49,7 +49,7 @@ static void *allocate_free(size_t size);
  * few of a size do not take the memory of many. A frugal cache makes none: what is free in a run serves one size of one
  * thread. */
 #define RUN_CLASSES 34
-#define AT_ONCE (2 * STEPS * ALIGNMENT)
+#define AT_ONCE ((size_t)2 * STEPS * ALIGNMENT)
 #define MANY 8
 
 /* There is a gap behind a run, so that the next block begins with a cache line, but for a word: what
@@ -103,6 +103,7 @@ _Static_assert(RUN_CLASSES <= 1 << CLASS_BITS, "indices fit");
 _Static_assert(CLASS_UNITS(RUN_CLASSES) * ALIGNMENT <= OBJECT_SIZE, "sizes fit");
 
 /* What is one thread's, as long as it has it. Begins where a cache line does, so that no two threads write to the same. */
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): for that it is padded */
 struct cache {
   /* There are no blocks below MINIMUM_BLOCK: the first two are never used. */
   _Alignas(CACHE_LINE) struct size_class classes[CLASSES];
@@ -143,7 +144,7 @@ static inline bool is_frugal(void) {
  * large enough for. */
 static inline size_t class_index(size_t units_less_one) {
   uint32_t shift = 31 - LOG_STEPS - (uint32_t)__builtin_clz((unsigned)units_less_one | STEPS);
-  return shift * STEPS + (units_less_one >> shift) + 1;
+  return (size_t)shift * STEPS + (units_less_one >> shift) + 1;
 }
 
 static inline struct size_class *class_of(struct cache *cache, size_t size) {
