@@ -39,7 +39,7 @@
  * Nothing is deferred without bound, and no call waits long:
  *
  *   - Where no free block is large enough some deferred blocks are released or a run is dissolved. As
- *     long as others are left the heap grows by no more than it must (boundary_tags.h, find_elsewhere).
+ *     long as others are left the heap grows by no more than it must (reclaim.h).
  *     That keeps linear memory about as small as with 4_bins. Only a small heap, which has few blocks of
  *     each size, grows while linear memory has room.
  *   - A run is made of memory that is free anyway, unless there is none for even one block.
@@ -97,7 +97,8 @@ struct run {
 /* The other runs of a size, and how the next one is made. */
 struct ring {
   _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
-  uint32_t waiting; /* so many blocks were allocated one by one since a run was last tried */
+  uint32_t
+      popularity; /* so many blocks, allocated one by one, speak for a run: one is tried at POPULAR */
 };
 
 #include "runs.h"
@@ -156,7 +157,7 @@ static inline void leaves_ring(const struct run *run) {
 }
 
 static inline void has_dissolved(struct ring *ring) {
-  ring->waiting = 0;
+  ring->popularity = 0;
 }
 
 /* Memory for a run for objects of `size` bytes: *objects of them, or fewer if there is not as much. NULL if
@@ -182,9 +183,9 @@ static inline struct block *find_for_run(size_t size, uint32_t *objects) {
 
 /* Counts a block that is to be allocated, and says whether it should rather come in a run. */
 static inline bool is_popular(struct ring *ring) {
-  if (++ring->waiting < POPULAR)
+  if (++ring->popularity < POPULAR)
     return false;
-  ring->waiting = 0;
+  ring->popularity = 0;
   return true;
 }
 
@@ -197,7 +198,7 @@ RARE static struct run *make_run(struct size_class *class, size_t size) {
   struct block *block = find_for_run(size, &objects);
   if (!block)
     return NULL;
-  ring->waiting = POPULAR - 1; /* the next one may follow at once */
+  ring->popularity = POPULAR - 1; /* the next one may follow at once */
   /* Before a free block there is no other, and P is set. */
   set_head(block, cut_free(block, run_size(objects, size)) | SPECIAL | PREVIOUS_USED);
   struct run *run = block_payload(block);

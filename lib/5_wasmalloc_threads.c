@@ -62,7 +62,7 @@
  * Taking the lock is an acquire, leaving it a release: what was written under it, or by the thread that left a cache, is
  * there for the next. What a thread does with a block before it hands it to another is the program's to order.
  *
- *   (1) Mailboxes: mailbox.h says how they are ordered. The depot is those of first_cache that it has no use for itself.
+ *   (1) Mailboxes: mailbox.h says how they are ordered.
  *   (2) They are written before any object of the run is handed out, and so are the links of the list up to the cache,
  *       which free follows without the lock to find the owner of an object.
  *   (3) free and realloc read the head of their block before they have the lock, while another thread, which has
@@ -325,9 +325,6 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
 
 /* ---- free ---- */
 
-/* What whoever has the lock is to release. (A variable whose address is taken takes less code here than on the stack.) */
-static struct deferred *surplus_list;
-
 /* free, where a block has no class, which is NULL then, or its list has no room. A list of medium blocks goes to the
  * depot, with the block, and what was there is released in its place. */
 NOT_INLINED static void release_slowly(struct size_class *class, struct deferred *payload) {
@@ -338,13 +335,12 @@ NOT_INLINED static void release_slowly(struct size_class *class, struct deferred
     payload->next = class->quick;
     class->quick = NULL;
     class->room = class->most;
-    list = mailbox_exchange(&first_cache.returned[class - own->classes], payload);
+    list = mailbox_exchange(&depot[class - own->classes], payload);
     if (!list)
       return;
   }
   heap_lock();
-  surplus_list = list;
-  release_list(&surplus_list, most_blocks());
+  release_list(&list, most_blocks());
   if (!class)
     find_cache();
   else if (!class->quick)

@@ -59,20 +59,11 @@ struct free_block {
 /* What most programs align to that align blocks at all. */
 #define CACHE_LINE 64
 
-/* A heap of less than this is small: two pages, unless the allocator knows better. */
-#ifndef SMALL_HEAP
-#define SMALL_HEAP ((ptrdiff_t)2 << 16)
-#endif
-
 /* Whether a block that grows may slide into the free one before it, and should rather move away from the end of the
  * heap where blocks grow in turn (should_move). */
 #ifndef BLOCKS_SLIDE
 #define BLOCKS_SLIDE true
 #endif
-
-/* So often a little memory is reclaimed before linear memory grows for a block of `size` bytes. For a small one the
- * first time mostly does; for a large one it is as often as takes a fraction of what the program will do with it. */
-#define RECLAIM_ROUNDS(size) (8 + (size) / 65536 * 128)
 
 /* From the allocator: lists a free block of `size` bytes, in place of `old`, which is listed with
  * `old_size` bytes, or of none if that is 0. The two overlap, and may be at the same address: `old` has its
@@ -94,9 +85,9 @@ static struct free_block *free_list_find(size_t size);
  * NULL, or the payload of a broken block, or (void *)-1. */
 static const void *free_list_check(size_t *listed);
 
-/* From the allocator: makes free blocks of a little of the memory that it has put aside, or of all; says
- * whether there was any. */
-static bool free_list_reclaim(bool all);
+/* From the allocator: a free block of at least `size` bytes, listed or the rest, where there was none: the heap has
+ * grown, or memory that was put aside is free again. NULL if there is no memory. */
+static struct block *find_elsewhere(size_t size);
 
 static struct {
   struct block *block;
@@ -232,34 +223,13 @@ static struct block *find_free(size_t size) {
   return block || rest.size < size ? block : rest.block;
 }
 
-/* The same, where there is none without memory that was put aside, or new memory. So that no call takes
- * long only some of what was put aside is reclaimed, and as long as there is more the heap grows by no
- * more than it must. Before linear memory itself grows, which is for good, more is reclaimed; and all
- * there is where it cannot grow. A small heap rather grows, as long as linear memory does not have to: little
- * is put aside in it, and most calls would release some of that, only to put it aside again. */
-NOT_INLINED static struct block *find_elsewhere(size_t size) {
-  size_t rounds = heap.end - heap.first >= SMALL_HEAP;
-  if (memory_room() < size - rest.size + 2 * ALIGNMENT)
-    rounds = RECLAIM_ROUNDS(size);
-  bool reclaimed = false;
-  for (; rounds && (reclaimed = free_list_reclaim(false)); --rounds) {
-    struct block *block = find_free(size);
-    if (block)
-      return block;
-  }
-  if (grow_rest(size, !reclaimed))
-    return rest.block;
-  return free_list_reclaim(true) ? find_free(size) : NULL;
-}
-
 /* Makes `size` bytes at `block`, which have been cut off, a used block. */
 static inline void *use_block(struct block *block, size_t size) {
   set_head(block, size | USED | PREVIOUS_USED); /* before a free block there is no other */
   return block_payload(block);
 }
 
-/* The payload of a used block of `size` bytes or a little more, with memory that was put aside or new
- * memory; or NULL. */
+/* The payload of a used block of `size` bytes or a little more, where no free one is large enough; or NULL. */
 RARE static void *allocate_elsewhere(size_t size) {
   struct block *block = find_elsewhere(size);
   return block ? use_block(block, cut_free(block, size)) : NULL;

@@ -48,6 +48,7 @@
 #define ALLOCATES_ZEROS
 
 #include "4_bins.c"
+#include "reclaim.h"
 
 #include <unistd.h>
 #ifdef __EMSCRIPTEN__

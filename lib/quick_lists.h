@@ -23,7 +23,7 @@
 #ifndef WASMALLOC_QUICK_LISTS_H
 #define WASMALLOC_QUICK_LISTS_H
 
-#include "boundary_tags.h"
+#include "reclaim.h"
 
 /* A list has room for so many blocks at most. */
 #define MOST_ROOM 255

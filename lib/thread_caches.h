@@ -79,7 +79,7 @@ struct run {
 /* The other runs of a size, and how the next one is made. */
 struct ring {
   _Alignas(4 * WORD) struct run *runs; /* those that have free objects, or NULL */
-  uint32_t waiting;                    /* so many blocks were allocated one by one */
+  uint32_t popularity;                 /* so many blocks were allocated one by one */
   bool made;     /* whether a run was, since one was last dissolved to have more memory */
   mailbox whole; /* runs that are wholly free, and in no ring */
 };
@@ -112,11 +112,15 @@ struct cache {
   struct cache *next;         /* of all that were ever made */
   bool taken;                 /* by a thread */
   struct cache *known[KNOWN]; /* other caches, by their marks */
-  /* Objects that others have freed, by class; first_cache's of medium blocks are the depot. */
-  _Alignas(CACHE_LINE) mailbox returned[CLASSES];
+  /* Objects that others have freed, by class. */
+  _Alignas(CACHE_LINE) mailbox returned[RUN_CLASSES];
 };
 
 static struct cache first_cache;
+
+/* The depot: lists of medium blocks that had no room on a thread's quick list, for whoever has none. By class; those of
+ * small blocks stay empty. */
+static _Alignas(CACHE_LINE) mailbox depot[CLASSES];
 
 /* This thread's cache, or NULL. */
 static _Thread_local struct cache *own;
@@ -251,8 +255,8 @@ static inline struct block *find_for_run(const struct ring *ring, size_t size, u
 
 /* Counts a block that is to be allocated, and says whether it should rather come in a run. */
 static inline bool is_popular(struct ring *ring, size_t size) {
-  ++ring->waiting;
-  return !is_frugal() && (size <= AT_ONCE || ring->waiting >= MANY);
+  ++ring->popularity;
+  return !is_frugal() && (size <= AT_ONCE || ring->popularity >= MANY);
 }
 
 /* Makes a run of free objects, if the size is popular and there is memory for one. */
@@ -337,9 +341,7 @@ static inline void give_back(struct cache *owner, struct deferred *object, size_
 NOT_INLINED static void take_back(struct cache *cache, struct size_class *class) {
   if (!class->quick) {
     size_t index = (size_t)(class - cache->classes);
-    if (index >= RUN_CLASSES)
-      cache = &first_cache;
-    class->quick = mailbox_take(&cache->returned[index]);
+    class->quick = mailbox_take((index < RUN_CLASSES ? cache->returned : depot) + index);
     class->room = class->most;
   }
 }

@@ -11,7 +11,7 @@ export const FILES = {
   doubly: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '3_doubly.c'],
   bins: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '4_bins.c'],
   wasmalloc: [
-    ...['c_interface.c', 'block.h', 'boundary_tags.h', '4_bins.c'],
+    ...['c_interface.c', 'block.h', 'boundary_tags.h', 'reclaim.h', '4_bins.c'],
     ...['quick_lists.h', 'runs.h', '5_wasmalloc.c'],
   ],
 };

@@ -132,7 +132,7 @@ function stepOfQuickLists(entry, says, blocks, units, broken, replaced = []) {
 }
 
 const FIND_ELSEWHERE = byContract(
-  'boundary_tags.h',
+  'reclaim.h',
   'NOT_INLINED static struct block *find_elsewhere(size_t size)',
 );
 const RECLAIM = byContract('5_wasmalloc.c', 'RARE static bool free_list_reclaim(bool all)');
