@@ -455,12 +455,6 @@ static bool run_is_sound(const struct block *block, struct run_counts *counts) {
   return count == (free ? run->objects - freed : 1);
 }
 
-/* There is one cache. (The check goes over caches, as that of 5_wasmalloc_threads.c does.) */
-NOT_INLINED static const struct cache *next_cache(const struct cache *each) {
-  (void)each;
-  return NULL;
-}
-
 static const void *heap_check(void) {
   const void *broken = tags_check();
   if (broken || !heap.first)
@@ -470,12 +464,10 @@ static const void *heap_check(void) {
        block = next_up(block))
     if (is_run(block) && !run_is_sound(block, &counts))
       return block_payload(block);
-  for (const struct cache *each = &cache; each; each = next_cache(each)) {
-    for (uint32_t index = 0; index < CLASSES && !broken; ++index) {
-      broken = list_check(each->classes[index].quick, index, MOST_ROOM);
-      if (!broken && index < RUN_CLASSES)
-        broken = ring_check(&each->rings[index], class_size(index), &counts);
-    }
+  for (uint32_t index = 0; index < CLASSES && !broken; ++index) {
+    broken = list_check(cache.classes[index].quick, index, MOST_ROOM);
+    if (!broken && index < RUN_CLASSES)
+      broken = ring_check(&cache.rings[index], class_size(index), &counts);
   }
   counts.whole -= cache.whole_runs;
   /* Uncovered: only a fault of the allocator itself makes its variables wrong, and no heap has led to one. */
