@@ -12,6 +12,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureEmscripten } from '../scripts/emscripten.mjs';
 import { link } from './builds.mjs';
+import { randomNumbers } from './random.mjs';
 import { WORST_PROGRAM } from './workloads.mjs';
 
 /** Sequences that are tried, the chosen ones first. */
@@ -87,17 +88,6 @@ const CHOSEN = {
   ],
   'sizes in turn': [16, 64, 256, 1000].flatMap((size) => [fill(3000, size), free('dense')]),
 };
-
-/** A generator of numbers that are the same in every run. */
-function randomNumbers(seed) {
-  let state = seed | 0 || 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
 
 const pick = (list, random) => list[random(list.length)];
 
