@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
+import { REPLAY_COMPILE, REPLAY_LINK } from '../scripts/build.mjs';
 import { makeOnce, writeWhole } from '../scripts/files.mjs';
 import { ALLOCATORS, PEERS, PORT, VARIANTS, allocatorFlag, emcc, run } from '../scripts/run.mjs';
 import { FLOORS } from './workloads.mjs';
@@ -22,6 +23,44 @@ export const OVERWRITING = 'overwriting';
 /** And what may be measured if it is named. */
 export const ALL_SUBJECTS = [...VARIANTS.map(({ name }) => name), RECORDING, OVERWRITING, ...PEERS];
 export { PEERS };
+
+/** The linker's flags for allocators that are none of these, by name. */
+const OTHERS = new Map();
+
+/** A flag that names a file, from where the user is: npm runs commands in the project's folder, and says where it was called. */
+function withWholePath(flag) {
+  const file = path.resolve(process.env.INIT_CWD ?? '', flag);
+  return existsSync(file) ? file : flag;
+}
+
+/**
+ * Makes another allocator known, or changes it.
+ *
+ * @param {string} name
+ * @param {string[]} flags what the linker is given for it
+ */
+export function addSubject(name, flags) {
+  if (ALL_SUBJECTS.includes(name) && !OTHERS.has(name))
+    throw new Error(`there is an allocator '${name}' already`);
+  if (!OTHERS.has(name)) ALL_SUBJECTS.push(name);
+  OTHERS.set(name, flags.map(withWholePath));
+}
+
+/** Gives the other allocators what they may lack; before they are linked. */
+export async function completeOthers() {
+  const lib = path.join(PROJECT, 'lib');
+  for (const [name, flags] of OTHERS) {
+    if (!flags.includes('-sMALLOC=none')) continue;
+    const source = path.join(BENCH, 'fallback.c');
+    const object = await compile({ source, flags: [`-I${lib}`], inputs: filesOf(lib) });
+    if (!flags.includes(object)) OTHERS.set(name, [...flags, object]);
+  }
+}
+
+/** The linker's flags for an allocator. */
+export function flagsOf(subject) {
+  return OTHERS.get(subject) ?? [allocatorFlag(subject)];
+}
 
 const CACHE = path.join(PROJECT, '.cache', 'bench');
 const BENCH = import.meta.dirname;
@@ -57,7 +96,7 @@ const KINDS = {
 /** Linear memory is in pages of so many bytes. */
 const PAGE = 65536;
 
-function digest(...parts) {
+export function digest(...parts) {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(typeof part === 'string' ? part : JSON.stringify(part));
   return hash.digest('hex').slice(0, 20);
@@ -66,21 +105,28 @@ function digest(...parts) {
 const digests = new Map();
 
 /** The digest of a file's content, read once. */
-function fileDigest(file) {
+export function fileDigest(file) {
   if (!digests.has(file)) digests.set(file, digest(readFileSync(file, 'latin1')));
   return digests.get(file);
 }
 
 /**
- * What an allocator of ours is made of: all of lib/, the port and its recorder. Emscripten's are in its version.
+ * What an allocator is made of. One of ours: all of lib/, the port and its recorder. Another: its flags, and the files
+ * that they name. Emscripten's are in its version.
  */
 function allocatorDigest(subject) {
+  if (OTHERS.has(subject)) {
+    const flags = OTHERS.get(subject);
+    return digest(flags.map((flag) => (existsSync(flag) ? fileDigest(flag) : flag)));
+  }
   const own = [...VARIANTS.map(({ name }) => name), OVERWRITING];
   if (!own.includes(subject.split(':')[0])) return '';
-  const lib = path.join(PROJECT, 'lib');
-  const files = readdirSync(lib).map((file) => path.join(lib, file));
   const recorder = path.join(path.dirname(PORT), 'trace.js');
-  return digest([...files, PORT, recorder].map(fileDigest));
+  return digest([...filesOf(path.join(PROJECT, 'lib')), PORT, recorder].map(fileDigest));
+}
+
+function filesOf(folder) {
+  return readdirSync(folder).map((file) => path.join(folder, file));
 }
 
 // ---- a few jobs at a time ----
@@ -103,7 +149,7 @@ export async function queued(job) {
 const made = new Map();
 
 /** Makes a folder of the cache by `create`, unless it is there. It is complete or not there. */
-function cached(name, create) {
+export function cached(name, create) {
   if (!made.has(name)) {
     const folder = path.join(CACHE, name);
     made.set(name, existsSync(folder) ? folder : queued(() => makeOnce(folder, create)));
@@ -164,7 +210,7 @@ async function leastMemory(args) {
 export async function link(program, subject, kind, flags = []) {
   const probe = { source: path.join(BENCH, 'probe.c'), flags: program.flags };
   const units = [...program.units, probe];
-  let allocator = [allocatorFlag(subject)];
+  let allocator = flagsOf(subject);
   if (subject.startsWith('floor:')) {
     const floor = `-DFLOOR=${FLOORS.indexOf(subject.slice('floor:'.length)) + 1}`;
     units.push({ source: path.join(BENCH, 'small', 'floors.c'), flags: [floor, '-fno-builtin'] });
@@ -200,6 +246,54 @@ export async function link(program, subject, kind, flags = []) {
     ]);
   });
   return path.join(folder, 'program.mjs');
+}
+
+const REPLAYER = path.join(PROJECT, 'js', 'replay.c');
+
+/** A module that replays traces, of an object file and all else that the linker needs. */
+async function linkReplayer(name, key, rest) {
+  const replayer = await compile({ source: REPLAYER, flags: REPLAY_COMPILE.slice(1) });
+  const { version } = findEmscripten();
+  const all = [...REPLAY_LINK, ...rest];
+  const whole = digest(version, REPLAY_LINK, key, relative(replayer));
+  const folder = await cached(`replay-${name}-${whole}`, (scratch) =>
+    emcc([replayer, ...all, '-o', path.join(scratch, 'replay.wasm')], { timeout: TIMEOUT }),
+  );
+  return WebAssembly.compile(readFileSync(path.join(folder, 'replay.wasm')));
+}
+
+/**
+ * A module that replays traces with an allocator that dist/ has none for.
+ *
+ * @param {string} subject
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export function replayerFor(subject) {
+  return linkReplayer(subject, allocatorDigest(subject), flagsOf(subject));
+}
+
+/**
+ * A module that replays traces with one of our allocators and shows its heap as it is, without tidying up
+ * (bench/row.c); otherwise as the one in dist/.
+ *
+ * @param {string} subject
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export async function rowReplayerFor(subject) {
+  const { file } = ALLOCATORS.find(({ name }) => name === subject);
+  const lib = path.join(PROJECT, 'lib');
+  const inputs = filesOf(lib);
+  const flags = ['-std=c11', '-DNDEBUG', '-w', `-I${lib}`];
+  const objects = await Promise.all([
+    compile({
+      source: path.join(BENCH, 'row.c'),
+      flags: [...flags, `-DWASMALLOC_ALLOCATOR="${file}"`],
+      inputs,
+    }),
+    compile({ source: path.join(lib, 'memory_wasm.c'), flags, inputs }),
+  ]);
+  const key = objects.map(relative);
+  return linkReplayer(`${subject}-row`, key, [...objects, '-sMALLOC=none']);
 }
 
 function relative(file) {

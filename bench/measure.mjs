@@ -1,6 +1,6 @@
 // Measures: times in interleaved rounds, memory, code size.
 // Usage: import { measureTimes, measureMemory, measureSizes } from './measure.mjs';
-import { link, queued, rememberedSizes } from './builds.mjs';
+import { flagsOf, link, queued, rememberedSizes } from './builds.mjs';
 import { SMALL_PROGRAM, THREADED_PROGRAMS } from './workloads.mjs';
 import { codeSizes } from '../scripts/size.mjs';
 
@@ -276,7 +276,7 @@ int main(int argc, char **argv) {
         // The program that it is compared with has no memalign: let that be a trap too.
         const flags = use.includes('memalign') ? ['-Wl,--unresolved-symbols=ignore-all'] : [];
         flags.push(...more);
-        const measure = (names) => codeSizes({ names, optimization, flags, program });
+        const measure = (names) => codeSizes({ names, optimization, flags, program, flagsOf });
         sizes[use][optimization] = await rememberedSizes(
           subjects,
           [optimization, program, ...more],

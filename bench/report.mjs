@@ -22,9 +22,11 @@ export class Results {
     this.data = data;
   }
 
-  /** The allocators that were measured, in the usual order. */
+  /** The allocators that were measured, in the usual order, and then others. */
   get subjects() {
-    return ALL_SUBJECTS.filter((name) => this.data.subjects.includes(name));
+    const { subjects } = this.data;
+    const others = subjects.filter((name) => !ALL_SUBJECTS.includes(name));
+    return [...ALL_SUBJECTS.filter((name) => subjects.includes(name)), ...others];
   }
 
   /** The names of the workloads of a group that were measured in a configuration. */
@@ -123,7 +125,7 @@ export function bytes(value) {
 }
 
 /** What stands where there is no number. */
-const REASONS = {
+export const REASONS = {
   'out of memory': 'no memory',
   'too slow': 'too slow',
   'wrong contents': 'wrong contents',

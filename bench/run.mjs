@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Measures the allocators: time, memory, code size; prints tables and bars, writes JSON.
-// Usage: node bench/run.mjs [--quick] [--only NAME,…] [--allocators NAME,…] [--save] [--help]
+// Usage: node bench/run.mjs [--quick] [--only NAME,…] [--allocators NAME,…] [--with NAME='FLAGS'] [--save] [--help]
 import { existsSync, readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import path from 'node:path';
@@ -10,12 +10,14 @@ import { format, resolveConfig } from 'prettier';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
 import { writeWhole } from '../scripts/files.mjs';
 import { barTable } from './bars.mjs';
-import { ALL_SUBJECTS, SUBJECTS } from './builds.mjs';
+import { ALL_SUBJECTS, SUBJECTS, completeOthers } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { HARDENED_PARTS, measureHardened } from './hardened.mjs';
 import { measureShares, shareTable } from './share.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
+import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf } from './options.mjs';
+import { names, positive } from './options.mjs';
 import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { fiveTable } from './five.mjs';
@@ -54,6 +56,7 @@ tier and as a user gets it, peak memory, code size; prints tables and which bars
                       allocators')
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
                         ${ALL_SUBJECTS.join(' ')}
+${WITH_HELP}
   --engines NAME,…    of node, node22, node24, chromium; all but node22 unless told
   --rounds N          7 unless told; 2 with --quick
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
@@ -69,30 +72,13 @@ export const OPTIONS = {
   quick: { type: 'boolean', default: false },
   only: { type: 'string' },
   allocators: { type: 'string' },
+  with: WITH_OPTION,
   engines: { type: 'string' },
   rounds: { type: 'string' },
   output: { type: 'string' },
   save: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 };
-
-export class UsageError extends Error {}
-
-/** Splits a list of names and sees to it that each is one of `known`. */
-export function names(text, known, what) {
-  const parts = text.split(',').filter(Boolean);
-  const unknown = parts.find((name) => !known.includes(name));
-  if (unknown)
-    throw new UsageError(`there is no ${what} '${unknown}'; there are: ${known.join(' ')}`);
-  return parts;
-}
-
-/** A positive whole number, as an option gives it. */
-export function positive(text, option) {
-  const number = Number(text);
-  if (!(Number.isInteger(number) && number > 0)) throw new UsageError(`${option} wants a number`);
-  return number;
-}
 
 /** What --only asks for: some workloads, and kinds of measurements. */
 function choose(text = '') {
@@ -116,7 +102,7 @@ function choose(text = '') {
 }
 
 /** Where the sources of the real programs come from. */
-const PACKAGES = ['better-sqlite3', 'lua-src', 'duktape', 'tree-sitter', 'tree-sitter-c'];
+export const PACKAGES = ['better-sqlite3', 'lua-src', 'duktape', 'tree-sitter', 'tree-sitter-c'];
 
 /** The versions of everything that a result depends on. */
 export function versions(emscripten, engines, packages = []) {
@@ -167,18 +153,21 @@ export function readReference() {
  */
 export async function measure(values) {
   const { workloads, kinds, complete } = choose(values.only);
+  const others = addOthers(values.with);
   const wanted = names(values.allocators ?? SUBJECTS.join(), ALL_SUBJECTS, 'allocator');
-  const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
+  wanted.push(REFERENCE, ...others);
+  const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
   const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
 
   const emscripten = await ensureEmscripten();
+  await completeOthers();
   const engineNames = values.engines?.split(',') ?? (values.quick ? ['node'] : undefined);
   const engines = await findEngines(engineNames);
   if (engines.length === 0) throw new UsageError('there is no engine to measure with');
   const selection = { workloads, subjects, scale: values.quick ? 0.5 : 1 };
   const timed = { ...selection, workloads: workloads.filter(({ passes }) => passes !== 0) };
   const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
-  Object.assign(data, { complete: complete && !values.allocators });
+  Object.assign(data, { complete: complete && !values.allocators && others.length === 0 });
   Object.assign(data, { versions: versions(emscripten, engines, PACKAGES), subjects });
   try {
     if (kinds.has('time') || kinds.has('memory')) {
@@ -261,7 +250,7 @@ async function main() {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.help) return console.log(HELP);
   const part = STORED_PARTS[values.only];
-  if (values.save && (values.allocators || (values.only && !part)))
+  if (values.save && (values.allocators || values.with.length || (values.only && !part)))
     throw new UsageError(
       `--save stores whole runs, or with --only a part: ${Object.keys(STORED_PARTS).join(', ')}`,
     );
@@ -276,6 +265,6 @@ async function main() {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   main().catch((error) => {
     console.error(`bench: ${error.message}`);
-    process.exitCode = error instanceof UsageError || /PARSE_ARGS/.test(error.code) ? 2 : 1;
+    process.exitCode = exitCodeOf(error);
   });
 }

@@ -9,7 +9,7 @@ import { TITLES, number, table } from './report.mjs';
 import { geometricMean } from './statistics.mjs';
 import { PROGRAMS, WORST_PROGRAM } from './workloads.mjs';
 
-const SUBJECTS = ['wasmalloc', ...PEERS];
+const SUBJECTS = ['bins', 'wasmalloc', ...PEERS];
 
 /** Microseconds between two samples. A program runs for some hundred milliseconds. */
 const INTERVAL = 200;

@@ -12,7 +12,8 @@ import { findEngines } from './engines.mjs';
 import { measureSizes, measureThreadMemory, measureTimes, moduleFor, prepare } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
 import { REFERENCE } from './report.mjs';
-import { UsageError, names, positive, step, versions, writeResults } from './run.mjs';
+import { UsageError, exitCodeOf, names, positive } from './options.mjs';
+import { step, versions, writeResults } from './run.mjs';
 import { threadReport, variantName } from './threads-report.mjs';
 import { THREADED } from './workloads.mjs';
 
@@ -220,6 +221,6 @@ async function main() {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   main().catch((error) => {
     console.error(`bench:threads: ${error.message}`);
-    process.exitCode = error instanceof UsageError || /PARSE_ARGS/.test(error.code) ? 2 : 1;
+    process.exitCode = exitCodeOf(error);
   });
 }

@@ -55,9 +55,10 @@ void free(void *block) { emscripten_builtin_free(block); }
 /**
  * Measures the code that allocators add to a program.
  *
- * @param {{ names?: string[], optimization?: string, flags?: string[], program?: string }} [options]
- *   `names` of allocators, all of ours and of Emscripten's unless told; `optimization` such as '-O2';
- *   further `flags`, such as '-pthread'; another C `program`
+ * @param {{ names?: string[], optimization?: string, flags?: string[], program?: string,
+ *   flagsOf?: (name: string) => string[] }} [options] `names` of allocators, all of ours and of Emscripten's unless
+ *   told; `optimization` such as '-O2'; further `flags`, such as '-pthread'; another C `program`; the linker's flags
+ *   for an allocator
  * @returns {Promise<Record<string, number>>} bytes of WebAssembly by name
  */
 export async function codeSizes({
@@ -65,6 +66,7 @@ export async function codeSizes({
   optimization = '-O2',
   flags = [],
   program = PROGRAM,
+  flagsOf = (name) => [allocatorFlag(name)],
 } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'wasmalloc-size-'));
   try {
@@ -77,7 +79,7 @@ export async function codeSizes({
     };
     const without = await link('least', 'least.c', '-fno-builtin', '-sMALLOC=none');
     const sizes = {};
-    for (const name of names) sizes[name] = (await link(name, allocatorFlag(name))) - without;
+    for (const name of names) sizes[name] = (await link(name, ...flagsOf(name))) - without;
     return sizes;
   } finally {
     rmSync(folder, { recursive: true, force: true });
