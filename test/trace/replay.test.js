@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { link as linkProgram } from '../../bench/builds.mjs';
+import { recordProgram } from '../../bench/record.mjs';
 import { PROGRAMS } from '../../bench/workloads.mjs';
 import { ReplayThreads } from '../../js/commands/threads.js';
 import { compileTrace, replay, replayAllocators, startReplay } from '../../js/index.js';
@@ -15,7 +15,6 @@ import {
   port,
   project,
   queued,
-  run,
   temporaryFolder,
   testAll,
 } from '../support/emcc.js';
@@ -23,18 +22,6 @@ import { writeTrace } from '../support/trace.js';
 import { programs } from './support.js';
 
 const folder = temporaryFolder('wasmalloc-replay-');
-
-/** Records one of the benchmark's programs; its memory grows by what it needs, as in a replay. */
-async function recordProgram(name, allocator) {
-  const program = PROGRAMS.find((each) => each.name === name);
-  const module = await linkProgram(program, `${allocator}:trace=1`, 'memory');
-  const file = path.join(folder, `${name}.trace`);
-  const runner = path.join(project, 'bench', 'node-runner.mjs');
-  const job = JSON.stringify({ kind: 'memory', group: 'programs', name });
-  const env = { WASMALLOC_TRACE: file };
-  const { stdout } = await run(process.execPath, [runner, module, job], { env });
-  return { file, measured: JSON.parse(stdout) };
-}
 
 /** Events of blocks that come and go, some thousand of all kinds. */
 function someEvents() {
@@ -54,6 +41,8 @@ function someEvents() {
   return events;
 }
 
+const find = (name) => PROGRAMS.find((program) => program.name === name);
+
 /** The programs that are recorded, and their allocators. The quick suite does with the one that is compiled fastest. */
 const RECORDED = testAll
   ? { sqlite: 'wasmalloc', lua: 'bins', duktape: 'doubly' }
@@ -63,7 +52,7 @@ describe('a trace that is replayed', function () {
   const recordings = {};
   before(() => {
     for (const [name, allocator] of Object.entries(RECORDED))
-      recordings[name] = { allocator, recorded: recordProgram(name, allocator) };
+      recordings[name] = { allocator, recorded: recordProgram(find(name), allocator) };
     for (const { recorded } of Object.values(recordings)) recorded.catch(() => {});
   });
 
