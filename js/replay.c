@@ -47,8 +47,10 @@ static struct state {
   uint32_t fault;     /* an enum fault; then nothing is replayed any more */
   uint32_t
       instruction; /* the first word of the faulty one, and where that is in the piece; unless TIMED, of */
-  uint32_t position; /* the one at work, which tells where an allocator has trapped */
-  uint32_t filled;   /* so many pages of memory have been written to; unless TIMED */
+  uint32_t position;  /* the one at work, which tells where an allocator has trapped */
+  uint32_t filled;    /* so many pages of memory have been written to; unless TIMED */
+  uint32_t calls;     /* so many have been replayed; unless TIMED */
+  uint32_t peak_call; /* and so many when the heap was first as large as peak_heap */
 } state;
 
 static uint32_t program[1 << 18];
@@ -205,8 +207,10 @@ static enum fault release(struct block *block, uint32_t number) {
 
 static void measure(void) {
   uintptr_t heap = heap_size();
-  if (heap > state.peak_heap)
+  if (heap > state.peak_heap) {
     state.peak_heap = heap;
+    state.peak_call = state.calls;
+  }
   if (state.live > state.peak_live) {
     state.peak_live = state.live;
     state.heap_then = heap;
@@ -261,6 +265,7 @@ uint32_t EXPORT(replay_run)(uint32_t at, uint32_t end, enum mode what_for) {
     if (mode != TIMED) {
       state.instruction = instruction;
       state.position = position;
+      ++state.calls;
     }
     if (kind == FREE)
       fault = release(block, number);

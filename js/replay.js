@@ -64,14 +64,16 @@ const STATE = [
   'instruction',
   'position',
   'filled',
+  'calls',
+  'peakCall',
 ];
 
 export const replayAllocators = replayModules.map(({ name }) => name);
 
 // ---- the program ----
 
-/** Its pieces can be used by several threads. */
-class Program {
+/** What js/replay.c replays. Its pieces can be used by several threads. */
+export class Program {
   pieces = [];
   #piece = new Uint32Array(PIECE_WORDS);
   #used = 0;

@@ -15,8 +15,8 @@ const NEVER_REUSES = ['minimal'];
 /** Blocks are sorted as numbers that hold a block's address, in units of 4 bytes, and its number. */
 const MOST_BLOCKS = 2 ** 23;
 
-/** Pieces of the program that end after so many calls each. */
-function* piecesUpTo(pieces, calls) {
+/** Pieces of a program that end after so many calls each. */
+export function* piecesUpTo(pieces, calls) {
   let done = 0;
   let next = 0;
   for (const piece of pieces) {
