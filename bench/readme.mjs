@@ -8,6 +8,8 @@ import { PROJECT } from '../scripts/emscripten.mjs';
 import { writeWhole } from '../scripts/files.mjs';
 import { barTable } from './bars.mjs';
 import { brokenPromises, figures, fiveTable } from './five.mjs';
+import { STORED_TRACES } from './memory.mjs';
+import { TRACE_PARTS, TraceResults } from './memory-report.mjs';
 import { plot } from './plot.mjs';
 import { Results, countTable, memoryTable, sizeTable, table } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
@@ -20,11 +22,12 @@ import { STORED_THREADS } from './threads.mjs';
 const HELP = `Usage: npm run bench:readme [-- OPTIONS]
 
 Writes docs/space-time.svg, and in README.md and docs/*.md what stands between <!-- bench:NAME --> and
-<!-- /bench -->, from bench/results.json and bench/threads.json. Where the measurements do not bear out a word of the table of
+<!-- /bench -->, from bench/results.json, bench/threads.json and bench/memory.json. Where the measurements do not bear out a word of the table of
 five, the table says so, and the exit code is 1.
 
   --from FILE          takes the results from there
   --threads-from FILE  and those with threads from there
+  --memory-from FILE   and those of memory by traces
   --check              writes nothing; fails when something is not up to date
   --help               this text`;
 
@@ -50,8 +53,9 @@ const PARTS = {
   ...HARDENED_PARTS,
 };
 
-/** The same, from the results of the benchmark with threads. */
+/** The same, from the results of the benchmark with threads, and from those of memory by traces. */
 const OF_THREADS = { 'threads-versions': versionTable, ...THREAD_PARTS };
+const OF_TRACES = TRACE_PARTS;
 
 function times(results, tier, group) {
   return results
@@ -83,15 +87,17 @@ function versionTable({ data }) {
 }
 
 /** The file's text with all its marked parts renewed. */
-function renew(file, results, threadResults) {
+function renew(file, results, threadResults, traceResults) {
   const text = readFileSync(path.join(PROJECT, file), 'utf8');
   return text.replace(
     /(<!-- bench:([\w-]+) -->\n)[^]*?(<!-- \/bench -->)/g,
     (_, start, name, end) => {
-      const all = { ...PARTS, ...OF_THREADS };
+      const all = { ...PARTS, ...OF_THREADS, ...OF_TRACES };
       if (!all[name])
         throw new Error(`${file}: no part '${name}'; there are: ${Object.keys(all).join(' ')}`);
-      const text = all[name](name in OF_THREADS ? threadResults : results, file);
+      const source =
+        name in OF_THREADS ? threadResults : name in OF_TRACES ? traceResults : results;
+      const text = all[name](source, file);
       return `${start}\n${text}\n\n${end}`;
     },
   );
@@ -108,10 +114,10 @@ function picture(results) {
 }
 
 /** The results of a whole run of `command`. */
-function read(file, command) {
+function read(file, command, Kind = Results) {
   if (!existsSync(file))
     throw new Error(`there is no ${file}; \`npm run ${command} -- --save\` makes the reference`);
-  const results = new Results(JSON.parse(readFileSync(file, 'utf8')));
+  const results = new Kind(JSON.parse(readFileSync(file, 'utf8')));
   if (!results.data.complete) throw new Error(`${file} has not the results of a whole run`);
   return results;
 }
@@ -121,6 +127,7 @@ async function main() {
     options: {
       from: { type: 'string', default: STORED },
       'threads-from': { type: 'string', default: STORED_THREADS },
+      'memory-from': { type: 'string', default: STORED_TRACES },
       check: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -131,9 +138,10 @@ async function main() {
     if (!results.data[part])
       throw new Error(`${values.from} lacks \`npm run bench -- --only ${name} --save\``);
   const threadResults = read(values['threads-from'], 'bench:threads');
+  const traceResults = read(values['memory-from'], 'bench:memory', TraceResults);
   const texts = FILES.filter((file) => existsSync(path.join(PROJECT, file))).map((file) => [
     file,
-    renew(file, results, threadResults),
+    renew(file, results, threadResults, traceResults),
   ]);
   texts.push([PICTURE, await picture(results)]);
   for (const [file, text] of texts) {

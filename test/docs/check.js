@@ -74,7 +74,7 @@ function checkOptions(args, help) {
 }
 
 /** The program of an npm script that is one of the project's own files. */
-const fileOfScript = (name) => SCRIPTS[name].match(/^node (\S+\.m?js)( |$)/)?.[1];
+const fileOfScript = (name) => SCRIPTS[name].match(/^node (?:--\S+ )*(\S+\.m?js)( |$)/)?.[1];
 
 /** What is checked of a command before it is run, by its program; there are no other programs. */
 const CHECKS = {
