@@ -17,7 +17,14 @@ import { ReplayThreads } from '../js/commands/threads.js';
 import { replayAllocators } from '../js/replay.js';
 import { build } from '../scripts/build.mjs';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
-import { ALL_SUBJECTS, OURS, SUBJECTS, completeOthers, replayerFor } from './builds.mjs';
+import {
+  ALL_SUBJECTS,
+  OURS,
+  OVERWRITING,
+  SUBJECTS,
+  completeOthers,
+  replayerFor,
+} from './builds.mjs';
 import { GENERATED, generate } from './generate.mjs';
 import { TraceResults, traceReport } from './memory-report.mjs';
 import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf, names } from './options.mjs';
@@ -61,6 +68,9 @@ function isLeftOut(name, { bytes = 0 }, { blocks }) {
 /** Heaps in a quick run, in bytes. */
 const QUICK_HEAPS = 1e6;
 
+/** What can be replayed: the others are programs' doings. */
+const replayable = () => ALL_SUBJECTS.filter((name) => !name.includes(':') && name !== OVERWRITING);
+
 const GROUPS = { programs: PROGRAMS, generated: GENERATED };
 
 const HELP = `Usage: npm run bench:memory [-- OPTIONS]
@@ -75,7 +85,7 @@ the ten heaps of ${EXPLAINED} that are worst. Takes two minutes once all is comp
                         ${PROGRAMS.map(({ name }) => name).join(' ')}
                       and by number, from 0 to ${GENERATED.length - 1}
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
-                        ${ALL_SUBJECTS.filter((name) => !name.includes(':')).join(' ')}
+                        ${replayable().join(' ')}
 ${WITH_HELP}
   --json              prints the results for machines
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
@@ -211,8 +221,7 @@ async function explain(results, subject, progress) {
 export async function measure(values) {
   const others = addOthers(values.with);
   const traces = choose(values.only, values.quick);
-  const known = ALL_SUBJECTS.filter((name) => !name.includes(':'));
-  const wanted = names(values.allocators ?? SUBJECTS.join(), known, 'allocator');
+  const wanted = names(values.allocators ?? SUBJECTS.join(), replayable(), 'allocator');
   wanted.push(REFERENCE, ...others);
   const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
   const emscripten = await ensureEmscripten();
