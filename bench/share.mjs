@@ -110,15 +110,17 @@ export function meanWithout(shares, subject) {
 /** @returns {string} the table for people */
 export function shareTable({ data: { shares } }) {
   const percent = (part) => `${number(part * 100)} %`;
+  const [first] = Object.values(shares);
+  const subjects = SUBJECTS.filter((name) => name in first);
   return table([
-    ["the allocator's part of the time", ...SUBJECTS],
+    ["the allocator's part of the time", ...subjects],
     ...Object.entries(shares).map(([name, program]) => [
       TITLES.get(name),
-      ...SUBJECTS.map((subject) => percent(program[subject])),
+      ...subjects.map((subject) => percent(program[subject])),
     ]),
     [
       '**mean time with one that takes none**',
-      ...SUBJECTS.map((subject) => number(meanWithout(shares, subject))),
+      ...subjects.map((subject) => number(meanWithout(shares, subject))),
     ],
   ]);
 }
