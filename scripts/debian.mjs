@@ -56,14 +56,15 @@ let child;
  *
  * @param {string} program
  * @param {string[]} args
- * @param {{ env?: object, show?: boolean, onStatus?: (line: string) => void }} [options]
+ * @param {{ cwd?: string, env?: object, show?: boolean, onStatus?: (line: string) => void }} [options]
  *   `show` lets its output through; `onStatus` gets the lines that it writes to descriptor 3
  * @returns {Promise<string>} what it printed
  */
-export function run(program, args, { env = {}, show = false, onStatus } = {}) {
+export function run(program, args, { cwd, env = {}, show = false, onStatus } = {}) {
   return new Promise((resolve, reject) => {
     const output = show ? 'inherit' : 'pipe';
     child = spawn(program, args, {
+      cwd,
       env: { ...process.env, LC_ALL: 'C.UTF-8', ...env },
       stdio: ['ignore', output, output, onStatus ? 'pipe' : 'ignore', lock],
     });
@@ -194,17 +195,19 @@ async function debianMirror(byHand) {
 export class AptRoot {
   #folder;
   #suite;
+  #kind;
   #byHand;
   #stream;
 
   /**
-   * @param {{ folder: string, suite: string, byHand: string, stream?: NodeJS.WriteStream }} options the
-   *   suite of Debian that has the packages; what to say to those whom apt does not help; where the
-   *   progress is shown
+   * @param {{ folder: string, suite: string, kind?: 'deb' | 'deb-src', byHand: string,
+   *   stream?: NodeJS.WriteStream }} options the suite of Debian that has the packages; whether these are
+   *   binary or source packages; what to say to those whom apt does not help; where the progress is shown
    */
-  constructor({ folder, suite, byHand, stream = process.stdout }) {
+  constructor({ folder, suite, kind = 'deb', byHand, stream = process.stdout }) {
     this.#folder = folder;
     this.#suite = suite;
+    this.#kind = kind;
     this.#byHand = byHand;
     this.#stream = stream;
   }
@@ -216,6 +219,19 @@ export class AptRoot {
   /** Every run of apt reads the private configuration and no other. */
   #apt(args, options) {
     return run('apt-get', args, { ...options, env: { APT_CONFIG: this.#file('apt.conf') } });
+  }
+
+  /** Runs apt in a folder, and shows how far its downloads are. */
+  async #fetch(args, cwd) {
+    const show = progress('downloading', this.#stream);
+    await this.#apt([...args, '-o', 'APT::Status-Fd=3'], {
+      cwd,
+      onStatus: (line) => {
+        const percent = line.match(/^dlstatus:\d+:([\d.]+):/)?.[1];
+        if (percent) show(Number(percent));
+      },
+    });
+    show(100);
   }
 
   /** Writes the private apt root, and fetches the list of what the suite carries. */
@@ -252,7 +268,7 @@ export class AptRoot {
     fs.writeFileSync(this.#file('apt.conf'), [...own, ...acquire, ''].join('\n'));
     fs.writeFileSync(
       this.#file('sources.list'),
-      `deb [signed-by=${debianKeyring()}] ${mirror} ${this.#suite} main\n`,
+      `${this.#kind} [signed-by=${debianKeyring()}] ${mirror} ${this.#suite} main\n`,
     );
     for (const name of ['status', 'preferences']) fs.writeFileSync(this.#file(name), '');
     // By itself apt only warns when a mirror does not answer.
@@ -291,15 +307,8 @@ export class AptRoot {
 
   /** Downloads the packages into the private apt root. Files that are there already are not fetched. */
   async download(packages) {
-    const show = progress('downloading', this.#stream);
     const names = [...packages].map(([name, version]) => `${name}=${version}`);
-    await this.#apt(['install', '--download-only', '-o', 'APT::Status-Fd=3', ...names], {
-      onStatus: (line) => {
-        const percent = line.match(/^dlstatus:\d+:([\d.]+):/)?.[1];
-        if (percent) show(Number(percent));
-      },
-    });
-    show(100);
+    await this.#fetch(['install', '--download-only', ...names]);
   }
 
   /** Unpacks every package of the plan into one folder. */
@@ -315,6 +324,36 @@ export class AptRoot {
       await run('dpkg-deb', ['--extract', this.#file(`archives/${archive}`), folder]);
       show((100 * ++done) / packages.size);
     }
+  }
+
+  /**
+   * Downloads source packages, as they are at their authors', without what Debian changes in them, and
+   * unpacks each. apt compares them with the checksums in the mirror's signed list.
+   *
+   * @param {string[]} names
+   * @param {string} folder gets a folder NAME-VERSION for each
+   * @returns {Promise<Record<string, string>>} the versions, by name
+   */
+  async unpackSources(names, folder) {
+    const archives = this.#file('archives');
+    await this.#fetch(
+      ['source', '--only-source', '--tar-only', '--download-only', ...names],
+      archives,
+    );
+    const versions = {};
+    for (const archive of fs.readdirSync(archives)) {
+      const [, name, version] = archive.match(/^(.+)_(.+)\.orig\.tar\.\w+$/) ?? [];
+      if (!names.includes(name)) continue;
+      const target = path.join(folder, `${name}-${version}`);
+      remove(target);
+      fs.mkdirSync(target, { recursive: true });
+      const from = path.join(archives, archive);
+      await run('tar', ['-xf', from, '--strip-components=1', '--no-same-owner', '-C', target]);
+      versions[name] = version;
+    }
+    const missing = names.filter((name) => !versions[name]);
+    if (missing.length) throw new SetupError(`apt downloaded no sources of ${missing.join(', ')}.`);
+    return versions;
   }
 
   /** Deletes the downloads and all else of apt's. */
