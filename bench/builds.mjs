@@ -7,6 +7,7 @@ import path from 'node:path';
 import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
 import { REPLAY_COMPILE, REPLAY_LINK } from '../scripts/build.mjs';
 import { makeOnce, writeWhole } from '../scripts/files.mjs';
+import { ensureSources } from '../scripts/sources.mjs';
 import { ALLOCATORS, PEERS, PORT, VARIANTS, allocatorFlag, emcc, run } from '../scripts/run.mjs';
 import { FLOORS } from './workloads.mjs';
 
@@ -196,11 +197,18 @@ async function leastMemory(args) {
   return `-sINITIAL_MEMORY=${Math.ceil(Number(needed[1]) / PAGE) * PAGE}`;
 }
 
+/** What is compiled for a program. Where its sources come from Debian, they are fetched first. */
+async function unitsOf({ units, source }) {
+  if (!source) return units;
+  const folderOf = await ensureSources();
+  return units(folderOf(source));
+}
+
 /**
  * Links a program with an allocator.
  *
- * @param {{ name: string, units: object[], flags?: string[], link?: string[] }} program `flags` are
- *   those of the compiler that all its units need
+ * @param {{ name: string, units: object[] | Function, source?: string, flags?: string[], link?: string[] }} program
+ *   `units` and `source` as in workloads.mjs; `flags` are those of the compiler that all its units need
  * @param {string} subject an allocator, of ours also with options of the port, as in `bins:trace=1`;
  *   `floor:KIND`; OVERWRITING; or 'count', which counts what is requested
  * @param {'time' | 'memory' | 'threads' | 'worst'} kind what is to be measured
@@ -209,7 +217,8 @@ async function leastMemory(args) {
  */
 export async function link(program, subject, kind, flags = []) {
   const probe = { source: path.join(BENCH, 'probe.c'), flags: program.flags };
-  const units = [...program.units, probe];
+  const own = await unitsOf(program);
+  const units = [...own, probe];
   let allocator = flagsOf(subject);
   if (subject.startsWith('floor:')) {
     const floor = `-DFLOOR=${FLOORS.indexOf(subject.slice('floor:'.length)) + 1}`;
@@ -228,7 +237,7 @@ export async function link(program, subject, kind, flags = []) {
   const key = digest(version, args, subject, allocatorDigest(subject), objects.map(relative));
   const name = `${program.name}-${subject.replace(':', '-')}-${kind}-${key}`;
   const folder = await cached(name, async (scratch) => {
-    const driver = program.units.some(({ source }) => source.endsWith('.cpp')) ? ['-lc++'] : [];
+    const driver = own.some(({ source }) => /\.(cpp|cc)$/.test(source)) ? ['-lc++'] : [];
     const output = path.join(scratch, 'program.mjs');
     const all = [...args, ...allocator, ...objects, ...driver, '-o', output];
     if (kind === 'threads') all.push(await leastMemory(all));

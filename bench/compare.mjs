@@ -37,8 +37,10 @@ function regressions(before, after) {
   for (const config of after.configs().filter((each) => before.configs().includes(each)))
     for (const subject of subjects) {
       for (const group of ['small', 'programs']) {
-        const names = after.names(config, group);
-        if (before.names(config, group).length !== names.length || names.length === 0) continue;
+        // Programs that are new are in no mean of the reference's.
+        const names = before.names(config, group);
+        const measured = after.names(config, group);
+        if (names.length === 0 || names.some((name) => !measured.includes(name))) continue;
         const [old, now] = [before, after].map((run) => run.timeMean(config, names, subject));
         if (now > old * MEAN_TOLERANCE)
           found.push({

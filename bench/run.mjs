@@ -21,7 +21,8 @@ import { names, positive } from './options.mjs';
 import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { fiveTable } from './five.mjs';
-import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
+import { ensureSources, sourceVersions } from '../scripts/sources.mjs';
+import { EXTRA, PARTS, PROGRAMS, SMALL } from './workloads.mjs';
 import { searchWorst } from './worst.mjs';
 
 /** The stored reference run. */
@@ -30,8 +31,12 @@ export const STORED = path.join(PROJECT, 'bench', 'results.json');
 /** Where a run's results go unless told. */
 const LATEST = path.join(PROJECT, '.cache', 'bench-results.json');
 
-const GROUPS = { small: [...SMALL, ...EXTRA], programs: PROGRAMS };
-const WORKLOADS = Object.values(GROUPS).flat();
+const GROUPS = {
+  small: [...SMALL, ...EXTRA],
+  programs: PROGRAMS,
+  ...Object.fromEntries(PARTS.map((part) => [part, partsOf(part)])),
+};
+const WORKLOADS = [...GROUPS.small, ...PROGRAMS];
 const KINDS = ['time', 'memory', 'size', 'worst', 'hardened', 'share'];
 
 /** What can be stored alone, and under which name. */
@@ -45,12 +50,12 @@ export const HELP = `Usage: npm run bench [-- OPTIONS]
 Measures the five allocators of wasmalloc and Emscripten's own: time in V8's optimizing and baseline
 tier and as a user gets it, peak memory, code size; prints tables and which bars are passed.
 
-  --quick             fewer rounds and operations, this Node and the normal build only: within five
-                      minutes
-  --only NAME,…       what to run: small, programs, or by name
+  --quick             fewer rounds and operations, this Node and the normal build only, and of the
+                      programs those whose sources need not be fetched: within five minutes
+  --only NAME,…       what to run: small, programs, tune or judge (a part of those), or by name
                         ${list(SMALL)}
                         ${list(EXTRA)}
-                        ${list(PROGRAMS)}
+                        ${PARTS.map((part) => `${part}: ${list(partsOf(part))}`).join('\n                        ')}
                       and what to measure: time, memory, size (code), worst (the slowest single call),
                       hardened (what that build costs), share (of the programs' time, the
                       allocators')
@@ -63,6 +68,10 @@ ${WITH_HELP}
   --save              writes them to bench/results.json, the stored reference; with --only hardened
                       or --only share that part of it
   --help              this text`;
+
+function partsOf(part) {
+  return PROGRAMS.filter((program) => program.part === part);
+}
 
 function list(workloads) {
   return workloads.map(({ name }) => name).join(' ');
@@ -80,8 +89,8 @@ export const OPTIONS = {
   help: { type: 'boolean', default: false },
 };
 
-/** What --only asks for: some workloads, and kinds of measurements. */
-function choose(text = '') {
+/** What --only asks for: some workloads, and kinds of measurements. A quick run fetches no sources unless told. */
+function choose(text = '', quick = false) {
   const known = [...Object.keys(GROUPS), ...WORKLOADS.map(({ name }) => name), ...KINDS];
   const only = names(text, known, 'workload or measurement');
   const asked = only.filter((name) => KINDS.includes(name));
@@ -90,7 +99,7 @@ function choose(text = '') {
     (workload) =>
       chosen.includes(workload.name) ||
       chosen.some((group) => GROUPS[group]?.includes(workload)) ||
-      chosen.length === 0,
+      (chosen.length === 0 && !(quick && workload.source)),
   );
   const runs = asked.filter((kind) => kind === 'time' || kind === 'memory');
   if (runs.length === 0 && (chosen.length > 0 || asked.length === 0)) runs.push('time', 'memory');
@@ -101,7 +110,7 @@ function choose(text = '') {
   return { workloads, kinds: new Set([...runs, ...rest]), complete: only.length === 0 };
 }
 
-/** Where the sources of the real programs come from. */
+/** The npm packages that sources of the real programs come from. */
 export const PACKAGES = ['better-sqlite3', 'lua-src', 'duktape', 'tree-sitter', 'tree-sitter-c'];
 
 /** The versions of everything that a result depends on. */
@@ -116,6 +125,13 @@ export function versions(emscripten, engines, packages = []) {
     ),
     processor: cpus()[0]?.model.trim(),
   };
+}
+
+/** The versions of Debian's source packages that programs are compiled from, by package. */
+export function versionsOf(workloads) {
+  const installed = sourceVersions();
+  const used = workloads.flatMap(({ source }) => (source ? [source] : []));
+  return Object.fromEntries(used.toSorted().map((name) => [name, installed[name]]));
 }
 
 /** In a quick run only the tiers that have bars. */
@@ -152,7 +168,7 @@ export function readReference() {
  * @returns {Promise<object>} what is stored as JSON
  */
 export async function measure(values) {
-  const { workloads, kinds, complete } = choose(values.only);
+  const { workloads, kinds, complete } = choose(values.only, values.quick);
   const others = addOthers(values.with);
   const wanted = names(values.allocators ?? SUBJECTS.join(), ALL_SUBJECTS, 'allocator');
   wanted.push(REFERENCE, ...others);
@@ -161,6 +177,7 @@ export async function measure(values) {
 
   const emscripten = await ensureEmscripten();
   await completeOthers();
+  if (workloads.some(({ source }) => source)) await ensureSources();
   const engineNames = values.engines?.split(',') ?? (values.quick ? ['node'] : undefined);
   const engines = await findEngines(engineNames);
   if (engines.length === 0) throw new UsageError('there is no engine to measure with');
@@ -169,6 +186,7 @@ export async function measure(values) {
   const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
   Object.assign(data, { complete: complete && !values.allocators && others.length === 0 });
   Object.assign(data, { versions: versions(emscripten, engines, PACKAGES), subjects });
+  Object.assign(data.versions.sources, versionsOf(workloads));
   try {
     if (kinds.has('time') || kinds.has('memory')) {
       await step('building', async (progress) => {
@@ -226,7 +244,7 @@ export function report(data) {
   const results = new Results(data);
   const parts = [];
   for (const config of results.configs()) {
-    for (const group of Object.keys(GROUPS)) {
+    for (const group of ['small', 'programs']) {
       if (results.names(config, group).length === 0) continue;
       parts.push(`## ${config}`, timeTable(results, config, group));
       parts.push(timeRatioTable(results, config, group));

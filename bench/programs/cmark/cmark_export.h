@@ -1,0 +1,2 @@
+/* Nothing is exported from a program. */
+#define CMARK_EXPORT
