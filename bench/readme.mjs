@@ -11,7 +11,7 @@ import { brokenPromises, figures, fiveTable } from './five.mjs';
 import { STORED_TRACES } from './memory.mjs';
 import { TRACE_PARTS, TraceResults } from './memory-report.mjs';
 import { plot } from './plot.mjs';
-import { Results, countTable, memoryTable, sizeTable, table } from './report.mjs';
+import { Results, countTable, memoryTable, programTable, sizeTable, table } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { HARDENED_PARTS } from './hardened.mjs';
 import { shareTable } from './share.mjs';
@@ -43,6 +43,7 @@ const PARTS = {
   'small-baseline': (results) => times(results, 'baseline', 'small'),
   'small-default': (results) => times(results, 'default', 'small'),
   programs: (results) => times(results, 'default', 'programs'),
+  'program-list': (results) => programTable(results),
   memory: (results) => memoryTable(results),
   heap: (results) => memoryTable(results, 'heap'),
   lost: (results) => countTable(results, 'lost', 'bytes lost'),

@@ -3,7 +3,7 @@
 import { markdownTable } from 'markdown-table';
 import { areEqual, geometricMean, summary } from './statistics.mjs';
 import { ALL_SUBJECTS, OURS } from './builds.mjs';
-import { EXTRA, PROGRAMS, SMALL, THREADED } from './workloads.mjs';
+import { EXTRA, PARTS, PROGRAMS, SMALL, THREADED, partOf } from './workloads.mjs';
 
 const ALL = [...SMALL, ...EXTRA, ...PROGRAMS, ...THREADED];
 const TITLES = new Map(ALL.map(({ name, title }) => [name, title]));
@@ -11,6 +11,12 @@ const SMALL_NAMES = SMALL.map(({ name }) => name);
 const PROGRAM_NAMES = PROGRAMS.map(({ name }) => name);
 const THREADED_NAMES = THREADED.map(({ name }) => name);
 const NAMES = { small: SMALL_NAMES, programs: PROGRAM_NAMES, threads: THREADED_NAMES };
+
+/** Whose gain over whom is compared on the two parts of the programs. */
+const LEARNER = { subject: 'wasmalloc', base: 'bins' };
+
+/** Of the gain on *tune* at least this part is left on *judge*, or it looks as if *tune* was learnt by heart. */
+const KEPT = 2 / 3;
 
 /** What all ratios are against, unless another is named. */
 export const REFERENCE = 'dlmalloc';
@@ -105,6 +111,78 @@ export class Results {
   }
 }
 
+/**
+ * The names of workloads in the groups that the tables print apart, each with a title for its mean: the
+ * programs of *tune* and of *judge*, and before them all that is no program.
+ */
+function apart(names) {
+  const isProgram = (name) => PROGRAM_NAMES.includes(name);
+  const rest = names.filter((name) => !isProgram(name));
+  const parts = PARTS.map((part) => ({
+    title: part,
+    names: names.filter((name) => isProgram(name) && partOf(name) === part),
+  }));
+  return [{ title: 'workloads', names: rest }, ...parts].filter((group) => group.names.length);
+}
+
+/**
+ * The rows of a table: where there are programs those of *tune* and *judge* apart, each group with its mean.
+ *
+ * @param {string[]} names of workloads
+ * @param {(name: string) => string[]} row
+ * @param {(names: string[]) => string[]} mean
+ * @returns {string[][]}
+ */
+function rowsWithMeans(names, row, mean) {
+  const all = ['**geometric mean**', ...mean(names)];
+  const groups = apart(names);
+  if (groups.every(({ title }) => !PARTS.includes(title))) return [...names.map(row), all];
+  return [
+    ...groups.flatMap((group) => [
+      ...group.names.map(row),
+      [`**geometric mean, ${group.title}**`, ...mean(group.names)],
+    ]),
+    ...(groups.length > 1 ? [all] : []),
+  ];
+}
+
+/**
+ * What 5_wasmalloc has gained over 4_bins on *tune* and on *judge*, and whether that looks learnt by heart: a
+ * gain on *tune* of which less than two thirds are left on *judge*, or a loss that is more than half as large again.
+ *
+ * @param {string} what is gained
+ * @param {(names: string[], subject: string, base: string) => number} mean of the ratios
+ * @param {string[]} names of workloads
+ * @returns {string | undefined} a sentence; undefined where one of the parts was not measured
+ */
+export function learntByHeart(what, mean, names) {
+  const { subject, base } = LEARNER;
+  const programs = names.filter((name) => PROGRAM_NAMES.includes(name));
+  const parts = PARTS.map((part) => programs.filter((name) => partOf(name) === part));
+  const all = PARTS.map((part) => PROGRAM_NAMES.filter((name) => partOf(name) === part));
+  const [tune, judge] = parts.map((own) => 1 - mean(own, subject, base));
+  if (Number.isNaN(tune) || Number.isNaN(judge)) return undefined;
+  const gains = [tune, judge]
+    .map(
+      (gain, i) =>
+        `*${PARTS[i]}* ${percent(gain)} (${parts[i].length} of ${all[i].length} programs)`,
+    )
+    .join(', ');
+  // A loss on *tune* may be as much larger on *judge* as a gain may be less.
+  const least = tune > 0 ? tune * KEPT : tune / KEPT;
+  const remark = judge < least ? ' — learnt by heart?' : '';
+  return `Gain of ${subject} over ${base}, ${what}: ${gains}${remark}`;
+}
+
+function percent(part) {
+  return `${(part * 100).toFixed(1)} %`;
+}
+
+/** A table and, where there is one, the remark beneath it. */
+function withRemark(text, remark) {
+  return remark ? `${text}\n\n${remark}` : text;
+}
+
 /** A table of rows; the first column is text, the others are numbers. */
 export function table(rows) {
   const align = rows[0].map((_, column) => (column === 0 ? 'l' : 'r'));
@@ -146,7 +224,9 @@ export function timeTable(results, config, group) {
   const unit = group === 'programs' ? 'ms' : 'ns per operation';
   return table([
     [unit, ...subjects],
-    ...names.map((name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))]),
+    ...apart(names)
+      .flatMap((group) => group.names)
+      .map((name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))]),
   ]);
 }
 
@@ -158,14 +238,17 @@ export function timeRatioTable(results, config, group, reference = REFERENCE) {
     const ratio = results.timeRatio(config, name, subject, reference);
     return ratio === 1 && subject !== reference ? '=' : number(ratio);
   };
-  const mean = subjects.map((subject) =>
-    number(results.timeMean(config, names, subject, reference)),
-  );
-  return table([
+  const row = (name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))];
+  const mean = (part) =>
+    subjects.map((subject) => number(results.timeMean(config, part, subject, reference)));
+  const text = table([
     [`time against ${reference}`, ...subjects],
-    ...names.map((name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))]),
-    ['**geometric mean**', ...mean],
+    ...rowsWithMeans(names, row, mean),
   ]);
+  return withRemark(
+    text,
+    learntByHeart('time', (part, ...pair) => results.timeMean(config, part, ...pair), names),
+  );
 }
 
 /** Peak linear memory against dlmalloc's or another's, and the heap used. */
@@ -177,29 +260,60 @@ export function memoryTable(results, what = 'linear', reference = REFERENCE) {
     number(results.memoryRatio(name, subject, reference, what));
   const own = (name) => bytes(results.memory(name, reference, what));
   const others = subjects.filter((subject) => subject !== reference);
-  const mean = others.map((subject) => number(results.memoryMean(subject, reference, what)));
-  return table([
+  const row = (name) => [
+    TITLES.get(name),
+    own(name),
+    ...others.map((subject) => cell(name, subject)),
+  ];
+  const mean = (names) => [
+    '',
+    ...others.map((subject) => number(results.memoryMean(subject, reference, what, names))),
+  ];
+  const names = results.memoryNames;
+  const text = table([
     [`${heads[what]} against ${reference}`, reference, ...others],
-    ...results.memoryNames.map((name) => [
-      TITLES.get(name),
-      own(name),
-      ...others.map((subject) => cell(name, subject)),
-    ]),
-    ['**geometric mean**', '', ...mean],
+    ...rowsWithMeans(names, row, mean),
   ]);
+  return withRemark(
+    text,
+    learntByHeart(
+      heads[what],
+      (part, subject, base) => results.memoryMean(subject, base, what, part),
+      names,
+    ),
+  );
+}
+
+/** The real programs, *tune* before *judge*, and the heap of each at its peak where it was measured. */
+export function programTable(results) {
+  const shown = [REFERENCE, LEARNER.base, LEARNER.subject];
+  const rows = PARTS.flatMap((part) =>
+    PROGRAMS.filter((program) => program.part === part).map(({ name, title, kind }) => [
+      title,
+      part,
+      kind,
+      ...shown.map((subject) => bytes(results.memory(name, subject, 'heap'))),
+    ]),
+  );
+  return markdownTable(
+    [['program', 'part', 'what it is', ...shown.map((subject) => `heap, ${subject}`)], ...rows],
+    { align: ['l', 'l', 'l', 'r', 'r', 'r'] },
+  );
 }
 
 /** Numbers of memory.grow calls, or bytes lost, as they are. */
 export function countTable(results, what, head) {
   return table([
     [head, ...results.subjects],
-    ...results.memoryNames.map((name) => [
-      TITLES.get(name),
-      ...results.subjects.map((subject) => {
-        const value = results.memory(name, subject, what);
-        return value === undefined ? '–' : value.toLocaleString('en');
-      }),
-    ]),
+    ...apart(results.memoryNames)
+      .flatMap(({ names }) => names)
+      .map((name) => [
+        TITLES.get(name),
+        ...results.subjects.map((subject) => {
+          const value = results.memory(name, subject, what);
+          return value === undefined ? '–' : value.toLocaleString('en');
+        }),
+      ]),
   ]);
 }
 
