@@ -132,8 +132,8 @@ const MAIN = ['-sEXPORTED_RUNTIME_METHODS=wasmMemory,callMain,ENV', '-sINVOKE_RU
 const QUIET = '-w';
 
 /**
- * The real programs. Their sources come from packages of npm and Debian, unchanged. What is in
- * bench/programs/ gives them something to do.
+ * The real programs. Their sources come from packages of npm and of Debian (scripts/sources.mjs). What is
+ * in bench/programs/ gives them something to do.
  *
  * @typedef {object} Program
  * @property {string} name

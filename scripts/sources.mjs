@@ -1,9 +1,10 @@
 // Usage: import { ensureSources, sourceVersions } from './sources.mjs';
 //
-// The sources of strangers' programs, which the benchmark gives something to do: Debian's source packages,
-// unchanged, brought to `.cache/sources/` (debian.mjs) when one is first needed, and only then. Their
-// checksums are those of the mirror's signed list.
+// The sources of strangers' programs, which the benchmark gives something to do: Debian's source packages, as
+// their authors published them but for what COMPLETE does, brought to `.cache/sources/` (debian.mjs) when one
+// is first needed, and only then. Their checksums are those of the mirror's signed list.
 
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -30,7 +31,7 @@ const PACKAGES = [
   'tidy-html5',
 ];
 
-/** What a package lacks before it can be compiled: what its own build would make of its files first, and more. */
+/** What is done to a package before it can be compiled. */
 const COMPLETE = {
   // jq's definitions in jq become a string.
   jq(folder) {
@@ -68,8 +69,13 @@ const MEGABYTES_NEEDED = 200;
 /** The folder that this file owns; git ignores it. */
 const FOLDER = path.join(PROJECT, '.cache', 'sources');
 
+/** What this file does to the packages: they are fetched anew when it has changed. */
+const REVISION = createHash('sha256')
+  .update(fs.readFileSync(import.meta.filename))
+  .digest('hex');
+
 /** Written last: which packages there are, and their versions. */
-const STAMP = path.join(FOLDER, 'installed.json');
+const STAMP = path.join(FOLDER, `installed-${REVISION.slice(0, 12)}.json`);
 
 const BY_HAND =
   'Without them the benchmark has the programs of npm packages: ' +
