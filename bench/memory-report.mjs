@@ -5,7 +5,7 @@ import { GENERATED, LARGEST_HEAP, LIFETIMES, SIZES, SMALLEST_HEAP } from './gene
 import { reasonOf } from './reasons.mjs';
 import { REASONS, REFERENCE, bytes, number, table } from './report.mjs';
 import { geometricMean } from './statistics.mjs';
-import { PROGRAMS } from './workloads.mjs';
+import { PARTS, PROGRAMS } from './workloads.mjs';
 
 /** So many heaps are explained. */
 const WORST = 10;
@@ -67,13 +67,12 @@ export class TraceResults {
 /** A program's title, or what a generated one is. */
 const titleOf = ({ title, name }) => title ?? name;
 
-/** Programs that allocators may be tuned with, and those that judge them, where they are told apart. */
-function setsOf(rows) {
-  const sets = [...new Set(rows.map(({ trace }) => trace.set))].filter(Boolean);
-  return sets.map((set) => ({
-    name: `programs to ${set} with`,
-    rows: rows.filter(({ trace }) => trace.set === set),
-  }));
+/** Programs that allocators may be tuned with, and those that judge them. */
+function partsOf(rows) {
+  return PARTS.map((part) => ({
+    name: `*${part}*`,
+    rows: rows.filter(({ trace }) => trace.part === part),
+  })).filter((each) => each.rows.length > 0);
 }
 
 /** The programs: dlmalloc's heap, and all others against it. */
@@ -89,9 +88,9 @@ function programTable(results) {
     number(row.live / results.heap(row, REFERENCE)),
     ...others.map((subject) => cell(row, subject)),
   ]);
-  const sets = [...setsOf(results.programs), { name: 'all', rows: results.programs }];
-  const means = sets.map(({ name, rows }) => [
-    `**geometric mean${sets.length > 1 ? `, ${name}` : ''}**`,
+  const parts = [...partsOf(results.programs), { name: 'all', rows: results.programs }];
+  const means = parts.map(({ name, rows }) => [
+    `**geometric mean${parts.length > 2 ? `, ${name}` : ''}**`,
     '',
     number(geometricMean(rows.map((row) => row.live / results.heap(row, REFERENCE)))),
     ...others.map((subject) => number(geometricMean(results.ratios(rows, subject)))),

@@ -17,6 +17,7 @@ import { ReplayThreads } from '../js/commands/threads.js';
 import { replayAllocators } from '../js/replay.js';
 import { build } from '../scripts/build.mjs';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
+import { ensureSources } from '../scripts/sources.mjs';
 import {
   ALL_SUBJECTS,
   OURS,
@@ -31,7 +32,7 @@ import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf, names } from
 import { heapAtPeak } from './reasons.mjs';
 import { recordedProgram } from './record.mjs';
 import { REFERENCE } from './report.mjs';
-import { PACKAGES, step, versions, writeResults } from './run.mjs';
+import { PACKAGES, step, versions, versionsOf, writeResults } from './run.mjs';
 import { PROGRAMS } from './workloads.mjs';
 
 /** The stored reference run. */
@@ -80,7 +81,8 @@ benchmark, which are recorded once, and ${GENERATED.length} that are generated, 
 Prints the end of the heap at its peak, which is exact and the same on every machine, and what is in
 the ten heaps of ${EXPLAINED} that are worst. Takes two minutes once all is compiled and recorded.
 
-  --quick             of those that are generated, only heaps of up to 1 MB
+  --quick             of the programs those whose sources npm has brought, and of those that are
+                      generated only heaps of up to 1 MB
   --only NAME,…       programs, generated, or by name
                         ${PROGRAMS.map(({ name }) => name).join(' ')}
                       and by number, from 0 to ${GENERATED.length - 1}
@@ -103,6 +105,9 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 };
 
+/** A quick run fetches no sources, and has only small ones of the generated programs. */
+const isLeftOutOfQuick = ({ source, bytes }) => source || bytes > QUICK_HEAPS;
+
 /** What --only asks for; of the generated ones no more than a quick run has, unless by number. */
 function choose(text = '', quick = false) {
   const nameOf = ({ name, number }) => (number === undefined ? name : String(number));
@@ -112,7 +117,7 @@ function choose(text = '', quick = false) {
     members.filter(
       (member) =>
         only.includes(nameOf(member)) ||
-        ((only.length === 0 || only.includes(group)) && !(quick && member.bytes > QUICK_HEAPS)),
+        ((only.length === 0 || only.includes(group)) && !(quick && isLeftOutOfQuick(member))),
     ),
   );
 }
@@ -227,6 +232,7 @@ export async function measure(values) {
   const emscripten = await ensureEmscripten();
   await completeOthers();
   await build();
+  if (traces.some(({ source }) => source)) await ensureSources();
   const programs = traces.filter((trace) => !isGenerated(trace));
   await step('recording', async (progress) => {
     let done = 0;
@@ -245,6 +251,7 @@ export async function measure(values) {
     subjects,
     ...(await step('replaying', (progress) => measureTraces(traces, subjects, progress))),
   };
+  Object.assign(data.versions.sources, versionsOf(programs));
   if (OURS.includes(EXPLAINED) && subjects.includes(EXPLAINED))
     data.worst = await step('reasons', (progress) =>
       explain(new TraceResults(data), EXPLAINED, progress),
