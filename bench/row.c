@@ -6,8 +6,7 @@
 #include "c_interface.c"
 
 /* Moves on to the next block, or to the first one; NULL after the last. */
-const struct wasmalloc_block *row_next(bool first)
-    __attribute__((used, export_name("row_next")));
+const struct wasmalloc_block *row_next(bool first) __attribute__((used, export_name("row_next")));
 const struct wasmalloc_block *row_next(bool first) {
   static struct wasmalloc_block block;
   if (first)
