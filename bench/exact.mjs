@@ -10,7 +10,7 @@ import { OURS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { HARDENED } from './hardened.mjs';
 import { measureMemory, measureSizes, prepare } from './measure.mjs';
-import { STORED, names, readReference, step, versionsOf, writeResults } from './run.mjs';
+import { STORED, list, names, readReference, step, versionsOf, writeResults } from './run.mjs';
 import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
 
 const HELP = `Usage: npm run bench:exact [-- --all --only NAME,… --save]
@@ -22,6 +22,9 @@ differences; exits with 1 when one is for the worse. \`npm run bench -- --save\`
 
   --all          Emscripten's own allocators too
   --only NAME,…  the memory of these workloads and programs, and nothing else
+                   ${list(SMALL)}
+                   ${list(EXTRA)}
+                   ${list(PROGRAMS)}
   --save         what was measured becomes the reference; the times in it stay those of an earlier run
   --help         this text`;
 

@@ -73,7 +73,8 @@ function partsOf(part) {
   return PROGRAMS.filter((program) => program.part === part);
 }
 
-function list(workloads) {
+/** The names of workloads, for a help text. */
+export function list(workloads) {
   return workloads.map(({ name }) => name).join(' ');
 }
 
