@@ -10,7 +10,8 @@ import { OURS, SUBJECTS } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { HARDENED } from './hardened.mjs';
 import { measureMemory, measureSizes, prepare } from './measure.mjs';
-import { STORED, list, names, readReference, step, versionsOf, writeResults } from './run.mjs';
+import { names } from './options.mjs';
+import { STORED, list, readReference, step, versionsOf, writeResults } from './run.mjs';
 import { EXTRA, PROGRAMS, SMALL } from './workloads.mjs';
 
 const HELP = `Usage: npm run bench:exact [-- --all --only NAME,… --save]
