@@ -19,7 +19,8 @@ static const char *const programs[] = {
     "[.pods | sort_by(.name, .cpu)[] | .name | ascii_upcase | ltrimstr(\"SLAB\")] | unique"
     " | join(\",\") | length",
     "[limit(5; .. | numbers)] | add",
-    "def path_of(f): [paths(f)]; path_of(. == \"heap\") | map(map(tostring) | join(\"/\")) | .[0:3]",
+    "def path_of(f): [paths(f)]; path_of(. == \"heap\") | map(map(tostring) | join(\"/\")) | "
+    ".[0:3]",
 };
 
 static void make_document(text_t *text, unsigned pods) {

@@ -46,8 +46,7 @@ public:
   bool read(const std::string &key, std::string *value) const {
     const LookupKey lookup(key, sequence_);
     Status status;
-    return current_->Get(lookup, value, &status) ||
-           (full_ && full_->Get(lookup, value, &status));
+    return current_->Get(lookup, value, &status) || (full_ && full_->Get(lookup, value, &status));
   }
 
   void report() const {

@@ -17,8 +17,9 @@ static void fail(const char *what) {
 }
 
 static void add_item(text_t *text, unsigned id) {
-  add(text, "<item id=\"i%u\" kind=\"%s\"><name>%s %s</name><price currency=\"EUR\">%u.%02u</price>",
-      id, random_word(), random_word(), random_word(), random_below(1000), random_below(100));
+  add(text,
+      "<item id=\"i%u\" kind=\"%s\"><name>%s %s</name><price currency=\"EUR\">%u.%02u</price>", id,
+      random_word(), random_word(), random_word(), random_below(1000), random_below(100));
   add(text, "<!-- %s --><description>", random_word());
   for (unsigned words = random_below(24); words > 0; --words)
     add(text, "%s &amp; <em>%s</em> ", random_word(), random_word());
@@ -77,7 +78,8 @@ int main(void) {
       fail("out of memory");
     sum += number(context, "sum(//price) + count(//em[. = 'heap'])");
     sum += number(context, "count(/message/item[@kind = 'slab' or price > 500]/description/em)");
-    xmlXPathObjectPtr found = xmlXPathEvalExpression((const xmlChar *)"//item[price > 250]", context);
+    xmlXPathObjectPtr found =
+        xmlXPathEvalExpression((const xmlChar *)"//item[price > 250]", context);
     if (!found)
       fail("out of memory");
     for (int i = 0; found->nodesetval && i < found->nodesetval->nodeNr; ++i)

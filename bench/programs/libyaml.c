@@ -79,8 +79,8 @@ int main(void) {
     int value = yaml_document_add_scalar(&document, NULL, (yaml_char_t *)"yes", -1,
                                          YAML_DOUBLE_QUOTED_SCALAR_STYLE);
     if (!key || !value ||
-        !yaml_document_append_mapping_pair(
-            &document, (int)(root - document.nodes.start) + 1, key, value)) {
+        !yaml_document_append_mapping_pair(&document, (int)(root - document.nodes.start) + 1, key,
+                                           value)) {
       puts("out of memory");
       return 1;
     }

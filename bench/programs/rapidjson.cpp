@@ -23,8 +23,8 @@ void make_message(text_t *text, uint32_t number) {
       random_below(sensors), number, random_below(90), random_below(180));
   add(text, "\"readings\": [");
   for (uint32_t i = 0, count = 1 + random_below(30); i < count; ++i)
-    add(text, "%s{\"kind\": \"%s\", \"value\": %u, \"flags\": [true, null, \"%s\"]}",
-        i ? ", " : "", random_word(), random_below(10000), random_word());
+    add(text, "%s{\"kind\": \"%s\", \"value\": %u, \"flags\": [true, null, \"%s\"]}", i ? ", " : "",
+        random_word(), random_below(10000), random_word());
   add(text, "], \"comment\": \"%s %s\\t%s\"}", random_word(), random_word(), random_word());
 }
 
@@ -63,8 +63,8 @@ int main() {
   StringBuffer buffer;
   Writer<StringBuffer> writer(buffer);
   kept.Accept(writer);
-  std::printf("%lu, %lu bytes answered, %u kept in %zu bytes\n", sum, answered,
-              kept.MemberCount(), buffer.GetSize());
+  std::printf("%lu, %lu bytes answered, %u kept in %zu bytes\n", sum, answered, kept.MemberCount(),
+              buffer.GetSize());
   std::free(text.bytes);
   return 0;
 }

@@ -25,9 +25,7 @@ typedef struct {
 static session_t sessions[SESSIONS];
 
 /* The oldest record of a list is dropped when there are too many in all. */
-static struct {
-  record_t *first, **last;
-} lists[LISTS];
+static struct { record_t *first, **last; } lists[LISTS];
 
 static unsigned records;
 
