@@ -67,12 +67,13 @@ export class TraceResults {
 /** A program's title, or what a generated one is. */
 const titleOf = ({ title, name }) => title ?? name;
 
-/** Programs that allocators may be tuned with, and those that judge them. */
+/** Programs that allocators may be tuned with, and those that judge them, if there are both; and all. */
 function partsOf(rows) {
-  return PARTS.map((part) => ({
+  const parts = PARTS.map((part) => ({
     name: `*${part}*`,
     rows: rows.filter(({ trace }) => trace.part === part),
-  })).filter((each) => each.rows.length > 0);
+  }));
+  return [...(parts.every((part) => part.rows.length > 0) ? parts : []), { name: 'all', rows }];
 }
 
 /** The programs: dlmalloc's heap, and all others against it. */
@@ -88,9 +89,9 @@ function programTable(results) {
     number(row.live / results.heap(row, REFERENCE)),
     ...others.map((subject) => cell(row, subject)),
   ]);
-  const parts = [...partsOf(results.programs), { name: 'all', rows: results.programs }];
+  const parts = partsOf(results.programs);
   const means = parts.map(({ name, rows }) => [
-    `**geometric mean${parts.length > 2 ? `, ${name}` : ''}**`,
+    `**geometric mean${parts.length > 1 ? `, ${name}` : ''}**`,
     '',
     number(geometricMean(rows.map((row) => row.live / results.heap(row, REFERENCE)))),
     ...others.map((subject) => number(geometricMean(results.ratios(rows, subject)))),
