@@ -158,7 +158,7 @@ export const PROGRAMS = [
         '-DSQLITE_DEFAULT_LOOKASIDE=0,0',
       ],
     },
-    { source: ours('sqlite.c'), flags: [`-I${SQLITE}`] },
+    { source: ours('sqlite.c'), flags: [`-I${SQLITE}`], inputs: [ours('random.h')] },
   ]),
   program('lua', 'Lua', 'an interpreter', [
     {
@@ -194,7 +194,7 @@ export const PROGRAMS = [
     },
   ]),
   program('containers', 'C++ containers', 'C++ containers: a shop', [
-    { source: ours('containers.cpp') },
+    { source: ours('containers.cpp'), inputs: [ours('random.h')] },
   ]),
   debian('quickjs', 'QuickJS', 'a JavaScript engine', 'quickjs', (folder) =>
     library({

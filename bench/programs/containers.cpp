@@ -17,17 +17,9 @@
 #include <string>
 #include <unordered_map>
 #include <vector>
+#include "random.h"
 
 namespace {
-
-/* The same numbers in every run (Marsaglia's xorshift). */
-uint32_t random_below(uint32_t limit) {
-  static uint32_t state = 2463534242u;
-  state ^= state << 13;
-  state ^= state >> 17;
-  state ^= state << 5;
-  return state % limit;
-}
 
 std::string random_name() {
   std::string name(4 + random_below(28), ' ');

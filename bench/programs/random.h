@@ -7,12 +7,16 @@
 
 #include <stdint.h>
 
-static inline uint32_t random_below(uint32_t limit) {
+static inline uint32_t random_number(void) {
   static uint32_t state = 2463534242u;
   state ^= state << 13;
   state ^= state >> 17;
   state ^= state << 5;
-  return state % limit;
+  return state;
+}
+
+static inline uint32_t random_below(uint32_t limit) {
+  return random_number() % limit;
 }
 
 static inline const char *random_word(void) {

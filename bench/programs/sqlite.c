@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <emscripten/emscripten.h>
 #include "sqlite3.h"
+#include "random.h"
 
 #define ROWS 100000
 
@@ -39,25 +40,16 @@ static void print(const char *sql) {
   sqlite3_finalize(statement);
 }
 
-/* The same numbers in every run (Marsaglia's xorshift). */
-static unsigned next_random(void) {
-  static unsigned state = 2463534242u;
-  state ^= state << 13;
-  state ^= state >> 17;
-  state ^= state << 5;
-  return state;
-}
-
 static void insert_rows(void) {
   sqlite3_stmt *statement;
   if (sqlite3_prepare_v2(database, "INSERT INTO orders VALUES (?, ?, ?, ?)", -1, &statement, NULL))
     fail("INSERT");
   for (int row = 0; row < ROWS; ++row) {
     char note[64];
-    int length = snprintf(note, sizeof note, "order %d of %u", row, next_random());
+    int length = snprintf(note, sizeof note, "order %d of %u", row, random_number());
     sqlite3_bind_int(statement, 1, row);
-    sqlite3_bind_int(statement, 2, (int)(next_random() % 1000));
-    sqlite3_bind_double(statement, 3, next_random() % 100000 / 100.0);
+    sqlite3_bind_int(statement, 2, (int)random_below(1000));
+    sqlite3_bind_double(statement, 3, random_below(100000) / 100.0);
     sqlite3_bind_text(statement, 4, note, length, SQLITE_TRANSIENT);
     if (sqlite3_step(statement) != SQLITE_DONE)
       fail("INSERT");
@@ -103,7 +95,7 @@ int main(void) {
   /* Many small statements, as an application makes them. */
   unsigned long long sum = 0;
   for (int i = 0; i < 20000; ++i) {
-    char *sql = sqlite3_mprintf("SELECT amount FROM orders WHERE id = %u", next_random() % ROWS);
+    char *sql = sqlite3_mprintf("SELECT amount FROM orders WHERE id = %u", random_below(ROWS));
     sqlite3_stmt *statement;
     if (!sql || sqlite3_prepare_v2(database, sql, -1, &statement, NULL) != SQLITE_OK)
       fail("SELECT");

@@ -19,34 +19,32 @@ const folder = temporaryFolder();
 
 const GROWTH = ['-sALLOW_MEMORY_GROWTH', '-sABORTING_MALLOC=0'];
 
-const linked = new Map();
+const made = new Map();
+
+/** What `make` answers, made once for what `key` consists of. */
+function once(key, make) {
+  const name = key.join(' ');
+  if (!made.has(name)) made.set(name, make(made.size));
+  return made.get(name);
+}
 
 /** Links a program with an allocator, ours or Emscripten's, once; returns its path. */
 function link(source, allocator, flags = []) {
-  const key = [source, allocator, ...flags].join(' ');
-  if (!linked.has(key)) {
-    const program = path.join(folder, `program-${linked.size}.js`);
+  return once(['link', source, allocator, ...flags], async (number) => {
+    const program = path.join(folder, `program-${number}.js`);
     const all = ['-O1', '-fno-builtin', ...GROWTH, ...flags, ...languageFlags([source])];
     const input = path.join(import.meta.dirname, source);
-    linked.set(
-      key,
-      emcc([...all, input, allocatorFlag(allocator), '-o', program]).then(() => program),
-    );
-  }
-  return linked.get(key);
+    await emcc([...all, input, allocatorFlag(allocator), '-o', program]);
+    return program;
+  });
 }
-
-const numbers = new Map();
 
 /** The number that a program prints, which is always the same. */
 function numberOf(source, allocator, flags, args = []) {
-  const key = [source, allocator, ...flags, ...args].join(' ');
-  const run = async () => {
+  return once(['run', source, allocator, ...flags, ...args], async () => {
     const program = await link(source, allocator, flags);
     return Number((await runModule(program, { args: args.map(String) })).stdout);
-  };
-  if (!numbers.has(key)) numbers.set(key, run());
-  return numbers.get(key);
+  });
 }
 
 const names = allocators.map(({ name }) => name);
