@@ -3,7 +3,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { ALLOCATORS, BUILDS as OTHERS, allocatorFlag, emcc } from '../../scripts/run.mjs';
+import {
+  ALLOCATORS,
+  BUILDS as OTHERS,
+  allocatorFlag,
+  emcc,
+  programFile,
+} from '../../scripts/run.mjs';
 
 const HERE = import.meta.dirname;
 
@@ -50,7 +56,7 @@ function findVariables(map) {
 
 /** Links the program. Returns its path and where the allocator's variables are. */
 async function build({ name, allocator, flags }, folder) {
-  const program = path.join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
+  const program = programFile(folder, name.replaceAll(/\W+/g, '-'), 'mjs');
   const map = `${program}.map`;
   await emcc([
     ...SOURCES,

@@ -11,6 +11,7 @@ import {
   inTurn,
   languageFlags,
   planned,
+  programFile,
   runModule,
   temporaryFolder,
   testAll,
@@ -129,7 +130,7 @@ let programs = 0;
 
 /** Links objects with an allocator; returns the path of the program. */
 async function link(compiled, flags, allocator, sourceFiles = files) {
-  const program = path.join(folder, `program-${++programs}.js`);
+  const program = programFile(folder, `program-${++programs}`);
   const exits = flags.includes('-sSTANDALONE_WASM') ? [] : ['-sEXIT_RUNTIME'];
   const language = languageFlags(sourceFiles);
   await emcc([

@@ -9,6 +9,7 @@ import {
   allocatorFlag,
   emcc,
   languageFlags,
+  programFile,
   project,
   queued,
   runModule,
@@ -93,7 +94,7 @@ function assertExample({ leaks, rest }) {
 
 describe('debug', function () {
   const folder = temporaryFolder();
-  const output = (name) => path.join(folder, `${name}.js`);
+  const output = (name) => programFile(folder, name);
 
   /** Links a program, as soon as a processor is free. */
   const built = (name, source, ...flags) =>
@@ -130,7 +131,7 @@ describe('debug', function () {
   describeInBrowsers('leaks in a browser', (browser) => {
     it('are reported in the same way', async () => {
       await example;
-      const { page, close } = await browser.open((url) => path.join(folder, path.basename(url)));
+      const { page, close } = await browser.open((url) => path.join(folder, url));
       try {
         const said = await page.evaluate(
           (url) =>
@@ -147,7 +148,7 @@ describe('debug', function () {
               Object.assign(script, { src: url, onerror: reject });
               document.body.append(script);
             }),
-          '/leak.js',
+          '/leak/program.js',
         );
         assertExample(readReport(said));
       } finally {

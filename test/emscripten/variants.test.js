@@ -14,6 +14,7 @@ import {
   languageFlags,
   planned,
   port,
+  programFile,
   runModule,
   temporaryFolder,
   testAll,
@@ -273,7 +274,7 @@ describe('emscripten: link variants', function () {
 
   /** Links one program; the promise is the path of the file to run. */
   async function build({ source, flags, output = 'js' }, allocator, number) {
-    const file = path.join(folder, `${number}-${allocator}.${output}`);
+    const file = programFile(folder, `${number}-${allocator}`, output);
     const inputs = [path.join(programs, source)];
     if (source === 'main_module.c') inputs.push(await buildSide());
     const use = `--use-port=${port}:allocator=${allocator}`;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { SQLITE, compileSqlite } from '../../scripts/sqlite.mjs';
-import { emcc, port, queued, temporaryFolder } from '../support/emcc.js';
+import { emcc, port, programFile, queued, temporaryFolder } from '../support/emcc.js';
 
 const SOURCES = import.meta.dirname;
 
@@ -84,7 +84,7 @@ export async function build(program, allocator) {
     ...objects.map((make) => make()),
   ]);
   return once(`${program} ${allocator}`, async () => {
-    const file = path.join(folder, `${program}-${allocator}.mjs`);
+    const file = programFile(folder, `${program}-${allocator}`, 'mjs');
     const exceptions = flags.filter((flag) => flag.endsWith('exceptions'));
     const libraries = source.endsWith('.cpp') ? ['-lc++', '-lc++abi'] : [];
     const use = `--use-port=${port}:allocator=${allocator}`;

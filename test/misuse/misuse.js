@@ -6,7 +6,14 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { BUILDS as OUR_BUILDS, PEERS, allocatorFlag } from '../../scripts/run.mjs';
-import { emcc, languageFlags, project, queued, temporaryFolder } from '../support/emcc.js';
+import {
+  emcc,
+  languageFlags,
+  programFile,
+  project,
+  queued,
+  temporaryFolder,
+} from '../support/emcc.js';
 
 const COMPILE = ['-O2', '-Wall', '-Wextra', '-Wpedantic', '-Wconversion', '-Werror'];
 
@@ -120,7 +127,7 @@ async function link({ name, link: flags, compile: more = [], exits = false }) {
   const inputs = await Promise.all(
     SOURCES.map(([source, own]) => compile(source, [...own, ...more])),
   );
-  const file = path.join(folder, `${name.replaceAll(/\W+/g, '-')}.mjs`);
+  const file = programFile(folder, name.replaceAll(/\W+/g, '-'), 'mjs');
   await queued(() => emcc([...LINK, ...inputs, ...more, ...flags, '-o', file]));
   const module = await WebAssembly.compile(readFileSync(file.replace(/mjs$/, 'wasm')));
   return { file, module, exits };

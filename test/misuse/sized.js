@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { capture } from '../../scripts/run.mjs';
-import { allocatorFlag, emcc, planned, temporaryFolder } from '../support/emcc.js';
+import { allocatorFlag, emcc, planned, programFile, temporaryFolder } from '../support/emcc.js';
 
 /**
  * What the program replaces, as replaced.cpp numbers it, whether a wrong size can still be seen then, and whether it
@@ -35,7 +35,7 @@ export function replacedProgram(kind, { build = 'hardened', flags = [] } = {}) {
   return planned(async () => {
     folder ??= temporaryFolder('wasmalloc-sized-');
     const source = path.join(import.meta.dirname, 'replaced.cpp');
-    const file = path.join(folder, `${++programs}.js`);
+    const file = programFile(folder, `${++programs}`);
     const define = `-DREPLACE=${KINDS.indexOf(kind)}`;
     const usual = ['-O1', '-std=c++20', define, '-sEXIT_RUNTIME', '-sINITIAL_MEMORY=32MB'];
     await emcc([...usual, source, allocatorFlag(build), ...flags, '-o', file]);

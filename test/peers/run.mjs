@@ -9,7 +9,14 @@ import { parseArgs } from 'node:util';
 import { markdownTable } from 'markdown-table';
 import { progressBar } from '../../js/progress.js';
 import { PROJECT, ensureEmscripten } from '../../scripts/emscripten.mjs';
-import { ALLOCATORS, PEERS, allocatorFlag, capture, emcc } from '../../scripts/run.mjs';
+import {
+  ALLOCATORS,
+  PEERS,
+  allocatorFlag,
+  capture,
+  emcc,
+  programFile,
+} from '../../scripts/run.mjs';
 import { choose } from '../support/choose.js';
 import { emscriptenIsAtLeast, findNode24, queued } from '../support/emcc.js';
 import { readPart, writePart } from '../support/page.js';
@@ -166,7 +173,7 @@ export async function runFaults({
   async function link(program, allocator, width) {
     const { sources: files, flags } = PROGRAMS[program];
     const compiled = await Promise.all(['fault.c', ...files].map((file) => compile(file, width)));
-    const output = path.join(folder, `${program}-${allocator}-${width}.js`);
+    const output = programFile(folder, `${program}-${allocator}-${width}`);
     // operator new is in libc++abi; libc++, which emcc would build as well, is not needed.
     const cxx = ['-sDEFAULT_TO_CXX=0', '-lc++abi'];
     const options = ['-O1', '-sEXIT_RUNTIME', ...cxx, ...flags, ...WIDTHS[width].flags];

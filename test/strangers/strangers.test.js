@@ -9,6 +9,7 @@ import {
   emcc,
   findNode24,
   languageFlags,
+  programFile,
   runModule,
   temporaryFolder,
   testAll,
@@ -31,7 +32,7 @@ function once(key, make) {
 /** Links a program with an allocator, ours or Emscripten's, once; returns its path. */
 function link(source, allocator, flags = []) {
   return once(['link', source, allocator, ...flags], async (number) => {
-    const program = path.join(folder, `program-${number}.js`);
+    const program = programFile(folder, `${number}`);
     const all = ['-O1', '-fno-builtin', ...GROWTH, ...flags, ...languageFlags([source])];
     const input = path.join(import.meta.dirname, source);
     await emcc([...all, input, allocatorFlag(allocator), '-o', program]);

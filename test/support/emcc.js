@@ -4,11 +4,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { PROJECT, compareVersions, findEmscripten, onPath } from '../../scripts/emscripten.mjs';
-import { ALLOCATORS, PORT, VARIANTS, allocatorFlag, emcc, run } from '../../scripts/run.mjs';
+import {
+  ALLOCATORS,
+  PORT,
+  VARIANTS,
+  allocatorFlag,
+  emcc,
+  programFile,
+  run,
+} from '../../scripts/run.mjs';
 import { findNode } from '../engines/index.js';
 
 export { ALLOCATORS as allocators, PORT as port, PROJECT as project, VARIANTS as variants };
-export { allocatorFlag, emcc, run };
+export { allocatorFlag, emcc, programFile, run };
 
 /**
  * @param {string} version such as '4.0.0'
