@@ -34,11 +34,12 @@ static void *heap_allocate(size_t bytes) {
 }
 
 /* Allocates so much that there is an aligned address in it, and loses what lies before. */
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  (void)surplus;
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
   if (exceeds_maximum(alignment, bytes))
     return NULL;
+  heap_lock();
   char *payload = allocate(bytes + alignment);
+  heap_unlock();
   if (!payload)
     return NULL;
   struct block *block = payload_block(payload);
@@ -53,8 +54,7 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
 }
 
 /* No block can grow. */
-static void *heap_resize(void *payload, size_t bytes, void **surplus) {
-  (void)surplus;
+static void *heap_resize(void *payload, size_t bytes) {
   return bytes <= heap_payload_size(payload) ? payload : NULL;
 }
 

@@ -161,27 +161,8 @@ static void heap_release(void *payload) {
   insert((struct free_block *)block, block_size(block));
 }
 
-/* Allocates more than needed and gives back what lies before the aligned address and behind the
- * end. */
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  if (exceeds_maximum(alignment, bytes))
-    return NULL;
-  char *payload = allocate(bytes + alignment);
-  if (!payload)
-    return NULL;
-  struct block *block = payload_block(payload);
-  size_t skipped = -(size_t)payload & (alignment - 1);
-  if (skipped) {
-    struct block *aligned = block_at(block, skipped);
-    aligned->head = (block_size(block) - skipped) | USED;
-    insert((struct free_block *)block, skipped);
-    block = aligned;
-  }
-  heap_resize(block_payload(block), bytes, surplus);
-  return block_payload(block);
-}
-
-static void *heap_resize(void *payload, size_t bytes, void **surplus) {
+/* heap_resize(), for whoever has the lock. */
+static void *resize_block(void *payload, size_t bytes) {
   if (bytes > MAXIMUM_REQUEST)
     return NULL;
   struct block *block = payload_block(payload);
@@ -205,9 +186,41 @@ static void *heap_resize(void *payload, size_t bytes, void **surplus) {
   } else if (old - size >= LINKED_MINIMUM_REMAINDER) {
     block->head -= old - size;
     struct block *cut = block_next(block);
-    cut->head = (old - size) | USED;
-    *surplus = block_payload(cut);
+    insert((struct free_block *)cut, old - size);
   }
+  return payload;
+}
+
+/* Allocates more than needed and gives back what lies before the aligned address and behind the
+ * end. */
+static void *allocate_aligned_block(size_t alignment, size_t bytes) {
+  if (exceeds_maximum(alignment, bytes))
+    return NULL;
+  char *payload = allocate(bytes + alignment);
+  if (!payload)
+    return NULL;
+  struct block *block = payload_block(payload);
+  size_t skipped = -(size_t)payload & (alignment - 1);
+  if (skipped) {
+    struct block *aligned = block_at(block, skipped);
+    aligned->head = (block_size(block) - skipped) | USED;
+    insert((struct free_block *)block, skipped);
+    block = aligned;
+  }
+  return resize_block(block_payload(block), bytes);
+}
+
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  heap_lock();
+  void *payload = allocate_aligned_block(alignment, bytes);
+  heap_unlock();
+  return payload;
+}
+
+static void *heap_resize(void *payload, size_t bytes) {
+  heap_lock();
+  payload = resize_block(payload, bytes);
+  heap_unlock();
   return payload;
 }
 

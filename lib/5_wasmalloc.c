@@ -354,8 +354,8 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  return tags_allocate_aligned(alignment, bytes, surplus);
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  return allocate_aligned_locked(alignment, bytes);
 }
 
 /* ---- free ---- */
@@ -382,12 +382,17 @@ static size_t heap_payload_size(const void *payload) {
   return (RUNS && head & SPECIAL ? head & OBJECT_SIZE : head & ~(size_t)FLAGS) - WORD;
 }
 
-static void *heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes) {
   struct block *block = payload_block(payload);
   size_t old = heap_payload_size(payload);
   if (is_object(block))
     return bytes <= old ? payload : NULL;
-  return resize_block(block, bytes, surplus);
+  void *surplus = NULL;
+  heap_lock();
+  payload = resize_block(block, bytes, &surplus);
+  heap_unlock();
+  release_surplus(surplus);
+  return payload;
 }
 
 static bool heap_trim(size_t keep) {

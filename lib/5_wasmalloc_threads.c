@@ -319,8 +319,8 @@ static inline void *heap_allocate(size_t bytes) {
   return allocate_slowly(bytes);
 }
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  return tags_allocate_aligned(alignment, bytes, surplus);
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  return allocate_aligned_locked(alignment, bytes);
 }
 
 /* ---- free ---- */
@@ -386,7 +386,7 @@ static size_t heap_payload_size(const void *payload) {
   return (RUNS && head & SPECIAL ? head & OBJECT_SIZE : head & ~(size_t)FLAGS) - WORD;
 }
 
-static void *heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes) {
   struct block *block = payload_block(payload);
   size_t old = heap_payload_size(payload);
   if (is_object(block))
@@ -402,9 +402,11 @@ static void *heap_resize(void *payload, size_t bytes, void **surplus) {
     /* To move within the cache is cheaper than to take the lock only to find out that there is no room. */
     return NULL;
   }
+  void *surplus = NULL;
   heap_lock();
-  payload = resize_block(block, sufficient, surplus);
+  payload = resize_block(block, sufficient, &surplus);
   heap_unlock();
+  release_surplus(surplus);
   return payload;
 }
 

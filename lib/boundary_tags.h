@@ -416,6 +416,22 @@ SOMETIMES_UNUSED static void *tags_allocate_aligned(size_t alignment, size_t byt
   return payload;
 }
 
+/* Frees what tags_resize() or tags_allocate_aligned() has left over, if it has. */
+SOMETIMES_UNUSED static inline void release_surplus(void *surplus) {
+  if (surplus)
+    interface_release(surplus);
+}
+
+/* The contract's heap_allocate_aligned(). */
+SOMETIMES_UNUSED static void *allocate_aligned_locked(size_t alignment, size_t bytes) {
+  void *surplus = NULL;
+  heap_lock();
+  void *payload = tags_allocate_aligned(alignment, bytes, &surplus);
+  heap_unlock();
+  release_surplus(surplus);
+  return payload;
+}
+
 SOMETIMES_UNUSED static size_t tags_payload_size(const void *payload) {
   return block_size(payload_block(payload)) - WORD;
 }

@@ -17,8 +17,8 @@
  */
 #define _GNU_SOURCE
 #include WASMALLOC_ALLOCATOR
-#include "copy.h"
 #include "inspect.h"
+#include "interface.h"
 #include "sized.h"
 
 #include <errno.h>
@@ -44,19 +44,6 @@
 __attribute__((noinline, cold)) static void *fail(int error) {
   errno = error;
   return NULL;
-}
-
-/* For the functions that an allocator may take the lock in itself (allocator.h). */
-static inline void lock_around(void) {
-#ifndef LOCKS_ITSELF
-  heap_lock();
-#endif
-}
-
-static inline void unlock_around(void) {
-#ifndef LOCKS_ITSELF
-  heap_unlock();
-#endif
 }
 
 static inline bool is_power_of_two(size_t number) {
@@ -86,14 +73,17 @@ void FUNCTION(free)(void *payload) {
 PUBLISH(free)
 PUBLISH_AS(__libc_free, free)
 
+static void *interface_allocate(size_t bytes) {
+  return FUNCTION(malloc)(bytes);
+}
+
+static void interface_release(void *payload) {
+  FUNCTION(free)(payload);
+}
+
 size_t FUNCTION(malloc_usable_size)(void *payload);
 size_t FUNCTION(malloc_usable_size)(void *payload) {
-  if (!payload)
-    return 0;
-  lock_around();
-  size_t size = heap_payload_size(payload);
-  unlock_around();
-  return size;
+  return payload ? payload_size(payload) : 0;
 }
 PUBLISH(malloc_usable_size)
 
@@ -112,43 +102,9 @@ void *FUNCTION(calloc)(size_t count, size_t size) {
 PUBLISH(calloc)
 PUBLISH_AS(__libc_calloc, calloc)
 
-/* The payload with a new size, without another block; or NULL. */
-NOT_INLINED static void *resize(void *payload, size_t bytes) {
-  void *surplus = NULL;
-  lock_around();
-  void *resized = heap_resize(payload, bytes, &surplus);
-  unlock_around();
-  if (surplus)
-    FUNCTION(free)(surplus);
-  return resized;
-}
-
 void *FUNCTION(realloc)(void *payload, size_t bytes);
 void *FUNCTION(realloc)(void *payload, size_t bytes) {
-  if (!payload)
-    return FUNCTION(malloc)(bytes);
-  void *resized = resize(payload, bytes);
-  if (resized)
-    return resized;
-  int old_errno = errno;
-  void *moved = FUNCTION(malloc)(bytes);
-  if (!moved) {
-#if defined(BLOCKS_SLIDE) && BLOCKS_SLIDE
-    moved = resize(payload, bytes);
-    if (moved)
-      errno = old_errno;
-#else
-    (void)old_errno;
-#endif
-    return moved;
-  }
-  /* The copying needs no lock: both blocks are the caller's. */
-  lock_around();
-  size_t old = heap_payload_size(payload);
-  unlock_around();
-  copy_payload(moved, payload, old); /* it grows */
-  FUNCTION(free)(payload);
-  return moved;
+  return payload ? resize_or_move(payload, bytes) : FUNCTION(malloc)(bytes);
 }
 PUBLISH(realloc)
 PUBLISH_AS(__libc_realloc, realloc)
@@ -157,12 +113,7 @@ PUBLISH_AS(__libc_realloc, realloc)
 static void *allocate_aligned(size_t alignment, size_t bytes) {
   if (alignment <= ALIGNMENT)
     return FUNCTION(malloc)(bytes);
-  void *surplus = NULL;
-  heap_lock();
-  void *payload = heap_allocate_aligned(alignment, bytes, &surplus);
-  heap_unlock();
-  if (surplus)
-    FUNCTION(free)(surplus);
+  void *payload = heap_allocate_aligned(alignment, bytes);
   return payload ? payload : fail(ENOMEM);
 }
 

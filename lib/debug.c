@@ -114,23 +114,26 @@ static void *heap_allocate(size_t bytes) {
   return payload;
 }
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  void *payload =
-      bytes > MOST_BYTES ? NULL : hardened_allocate_aligned(alignment, bytes + WORD, surplus);
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  heap_lock();
+  void *payload = bytes > MOST_BYTES ? NULL : allocate_aligned_sealed(alignment, bytes + WORD);
   if (payload)
     mark(payload, 0, bytes);
+  heap_unlock();
   return payload;
 }
 
-static void *heap_resize(void *payload, size_t bytes, void **surplus) {
+static void *heap_resize(void *payload, size_t bytes) {
+  void *surplus = NULL;
+  heap_lock();
   size_t old = checked_size(payload);
-  if (bytes > MOST_BYTES || !hardened_resize(payload, bytes + WORD, surplus))
-    return NULL;
-  /* It has no tail, so it is no block for the caller. */
-  if (*surplus)
-    hardened_release(*surplus);
-  *surplus = NULL;
-  mark(payload, old, bytes);
+  payload = bytes > MOST_BYTES ? NULL : resize_sealed(payload, bytes + WORD, &surplus);
+  if (payload)
+    mark(payload, old, bytes);
+  /* It has no tail, so it is no block for the interface's function. */
+  if (surplus)
+    hardened_release(surplus);
+  heap_unlock();
   return payload;
 }
 

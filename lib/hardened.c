@@ -375,26 +375,35 @@ static inline void heap_release(void *payload) {
     release_first(queue);
 }
 
-RARE static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
+/* heap_allocate_aligned(), for whoever has the lock. */
+RARE static void *allocate_aligned_sealed(size_t alignment, size_t bytes) {
   draw_secret();
   /* What is skipped must have room for a block. */
   if (alignment < MINIMUM_BLOCK)
     alignment = MINIMUM_BLOCK;
-  void *payload = tags_allocate_aligned(alignment, bytes, surplus);
+  void *surplus = NULL;
+  void *payload = tags_allocate_aligned(alignment, bytes, &surplus);
   if (!payload)
     return NULL;
   /* What is left over has never been anybody's. */
   struct block *block = payload_block(payload);
   void *more = cut_surplus(block, block_size_for(bytes, MINIMUM_BLOCK));
-  if (*surplus)
-    release_block(payload_block(*surplus));
+  if (surplus)
+    release_block(payload_block(surplus));
   if (more)
     release_block(payload_block(more));
-  *surplus = NULL;
   return hand_out_fresh(block, bytes);
 }
 
-RARE static void *heap_resize(void *payload, size_t bytes, void **surplus) {
+SOMETIMES_UNUSED static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  heap_lock();
+  void *payload = allocate_aligned_sealed(alignment, bytes);
+  heap_unlock();
+  return payload;
+}
+
+/* heap_resize(), for whoever has the lock, and releases the surplus. */
+RARE static void *resize_sealed(void *payload, size_t bytes, void **surplus) {
   uint64_t value = checked_value(payload);
   struct block *block = payload_block(payload);
   size_t old = value_size(value);
@@ -414,6 +423,15 @@ RARE static void *heap_resize(void *payload, size_t bytes, void **surplus) {
     slack = size - WORD - bytes;
   hand_out(block, size, head & PREVIOUS_USED, size - WORD - slack);
   return resized;
+}
+
+SOMETIMES_UNUSED static void *heap_resize(void *payload, size_t bytes) {
+  void *surplus = NULL;
+  heap_lock();
+  payload = resize_sealed(payload, bytes, &surplus);
+  heap_unlock();
+  release_surplus(surplus);
+  return payload;
 }
 
 static size_t heap_payload_size(const void *payload) {

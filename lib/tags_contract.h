@@ -16,12 +16,17 @@ static inline void *heap_allocate(size_t bytes) {
   return tags_allocate(bytes);
 }
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  return tags_allocate_aligned(alignment, bytes, surplus);
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
+  return allocate_aligned_locked(alignment, bytes);
 }
 
-static void *heap_resize(void *payload, size_t bytes, void **surplus) {
-  return tags_resize(payload, bytes, surplus);
+static void *heap_resize(void *payload, size_t bytes) {
+  void *surplus = NULL;
+  heap_lock();
+  payload = tags_resize(payload, bytes, &surplus);
+  heap_unlock();
+  release_surplus(surplus);
+  return payload;
 }
 
 static inline void heap_release(void *payload) {

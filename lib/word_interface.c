@@ -6,8 +6,8 @@
  * docs/architecture.md).
  */
 #include WASMALLOC_ALLOCATOR
-#include "copy.h"
 #include "inspect.h"
+#include "interface.h"
 
 #ifdef __wasm__
 #define EXPORT(name) __attribute__((export_name(name)))
@@ -34,6 +34,14 @@ void word_dealloc(void *address) {
     heap_release(address);
 }
 
+static void *interface_allocate(size_t bytes) {
+  return word_alloc(bytes / WORD_SIZE);
+}
+
+static void interface_release(void *payload) {
+  word_dealloc(payload);
+}
+
 /*
  * Changes the size of the block at `address` to `words` 32-bit words, and returns its address,
  * which may be a new one; the contents are kept up to the smaller of both sizes. Allocates if
@@ -48,25 +56,7 @@ void *word_realloc(void *address, size_t words) {
     word_dealloc(address);
     return NULL;
   }
-  if (words > MAXIMUM_WORDS)
-    return NULL;
-  size_t bytes = words * WORD_SIZE;
-  for (bool again = false;; again = true) {
-    void *surplus = NULL;
-    size_t old = heap_payload_size(address);
-    void *resized = heap_resize(address, bytes, &surplus);
-    if (surplus)
-      word_dealloc(surplus);
-    if (resized)
-      return resized;
-    void *moved = word_alloc(words);
-    if (moved) {
-      copy_payload(moved, address, old); /* it grows */
-      word_dealloc(address);
-    }
-    if (moved || again)
-      return moved;
-  }
+  return words <= MAXIMUM_WORDS ? resize_or_move(address, words * WORD_SIZE) : NULL;
 }
 
 /* The three functions of wasmalloc.h, in a form that JavaScript can call: a record stays in memory

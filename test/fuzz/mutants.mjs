@@ -6,12 +6,26 @@
 
 /** Which files each allocator is made of. */
 export const FILES = {
-  minimal: ['c_interface.c', 'block.h', '1_minimal.c'],
-  linked: ['c_interface.c', 'block.h', '2_linked.c'],
-  doubly: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '3_doubly.c'],
-  bins: ['c_interface.c', 'block.h', 'boundary_tags.h', 'tags_contract.h', '4_bins.c'],
+  minimal: ['c_interface.c', 'interface.h', 'block.h', '1_minimal.c'],
+  linked: ['c_interface.c', 'interface.h', 'block.h', '2_linked.c'],
+  doubly: [
+    'c_interface.c',
+    'interface.h',
+    'block.h',
+    'boundary_tags.h',
+    'tags_contract.h',
+    '3_doubly.c',
+  ],
+  bins: [
+    'c_interface.c',
+    'interface.h',
+    'block.h',
+    'boundary_tags.h',
+    'tags_contract.h',
+    '4_bins.c',
+  ],
   wasmalloc: [
-    ...['c_interface.c', 'block.h', 'boundary_tags.h', 'reclaim.h', '4_bins.c'],
+    ...['c_interface.c', 'interface.h', 'block.h', 'boundary_tags.h', 'reclaim.h', '4_bins.c'],
     ...['quick_lists.h', 'runs.h', '5_wasmalloc.c'],
   ],
 };
@@ -42,25 +56,6 @@ export const MUTANTS = [
       'return payload ? payload : fail(ENOMEM);\n}\nPUBLISH(malloc)',
       'return payload;\n}\nPUBLISH(malloc)',
     ],
-    ['realloc copies too little', 'payload, old);', 'payload, old / 2);'],
-    [
-      'realloc frees the old block although it has no new one',
-      '  if (!moved) {\n',
-      '  if (!moved) {\n    FUNCTION(free)(payload);\n',
-      ['minimal'],
-    ],
-    [
-      'realloc keeps the old block when it has moved it',
-      '  FUNCTION(free)(payload);\n  return moved;',
-      '  return moved;',
-      ['minimal'],
-    ],
-    [
-      'realloc loses what is left over',
-      '  if (surplus)\n    FUNCTION(free)(surplus);\n  return resized;',
-      '  return resized;',
-      ['minimal'],
-    ],
     [
       'memalign takes the power of two below',
       'while (power < alignment)',
@@ -87,6 +82,25 @@ export const MUTANTS = [
       'free changes errno',
       '  heap_release(payload);\n',
       '  heap_release(payload);\n  errno = 0;\n',
+    ],
+  ]),
+  ...inFile('interface.h', [
+    [
+      'realloc copies too little',
+      'payload, payload_size(payload));',
+      'payload, payload_size(payload) / 2);',
+    ],
+    [
+      'realloc frees the old block although it has no new one',
+      '  if (!moved) {\n',
+      '  if (!moved) {\n    interface_release(payload);\n',
+      ['minimal'],
+    ],
+    [
+      'realloc keeps the old block when it has moved it',
+      '  interface_release(payload);\n  return moved;',
+      '  return moved;',
+      ['minimal'],
     ],
   ]),
   ...inFile('block.h', [
@@ -142,6 +156,11 @@ export const MUTANTS = [
   ]),
   ...inFile('2_linked.c', [
     [
+      'realloc loses what it cuts off',
+      '    insert((struct free_block *)cut, old - size);\n',
+      '    (void)cut;\n',
+    ],
+    [
       'a block is not merged with the next',
       'if (next && touches(block, next)) {',
       'if (next && !block->head && touches(block, next)) {',
@@ -193,6 +212,11 @@ export const MUTANTS = [
     ['trim gives back more than there is', 'last->head - ALIGN_UP(keep)', 'last->head - keep'],
   ]),
   ...inFile('boundary_tags.h', [
+    [
+      'realloc loses what is left over',
+      '    interface_release(surplus);\n',
+      '    (void)surplus;\n',
+    ],
     ['the tag is not written', '  set_tag(previous_tag(block_at(block, size)), size);\n', ''],
     [
       'a block is not merged with the previous',

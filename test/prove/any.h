@@ -15,8 +15,7 @@ static size_t asked_bytes, asked_alignment;
 /* What it gives: only its address matters. */
 static char given;
 
-static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplus) {
-  (void)surplus;
+static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
   asked = true;
   asked_bytes = bytes;
   asked_alignment = alignment;
@@ -24,7 +23,7 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes, void **surplu
 }
 
 static void *heap_allocate(size_t bytes) {
-  return heap_allocate_aligned(ALIGNMENT, bytes, NULL);
+  return heap_allocate_aligned(ALIGNMENT, bytes);
 }
 
 #endif

@@ -128,13 +128,20 @@ void allocate_step(void) {
 #endif
 }
 
+/* What is cut off a block stays a used one, for the interface to free. 2_linked makes a free block of it itself. */
+static void *surplus;
+
+static void interface_release(void *payload) {
+  claim(!surplus, "one block at most is left over");
+  surplus = payload;
+}
+
 void allocate_aligned_step(void) {
   make_heap();
   size_t bytes = nondet_size();
   size_t alignment = (size_t)1 << any_size(4, 31);
-  void *surplus = NULL;
   begin(BLOCKS);
-  void *payload = heap_allocate_aligned(alignment, bytes, &surplus);
+  void *payload = heap_allocate_aligned(alignment, bytes);
   end();
   if (payload) {
     check_new_block(payload, bytes);
@@ -144,7 +151,9 @@ void allocate_aligned_step(void) {
     check_new_block(surplus, 0);
     claim(payload && surplus != payload, "the surplus is another block");
   }
+#ifdef WASMALLOC_BOUNDARY_TAGS_H
   reached(witnessed && payload && surplus, "there is a surplus");
+#endif
   reached(!payload, "it fails");
 }
 
@@ -158,13 +167,12 @@ void resize_step(void) {
   assume(word < old_bytes / WORD);
   size_t contents = head_at(unit)[1 + word];
   size_t bytes = nondet_size();
-  void *surplus = NULL;
   size_t end_before = end_unit();
 #ifdef WASMALLOC_BOUNDARY_TAGS_H
   const void *last_grown_before = last_grown;
 #endif
   begin(number);
-  const void *resized = heap_resize(block_payload(at_unit(unit)), bytes, &surplus);
+  const void *resized = heap_resize(block_payload(at_unit(unit)), bytes);
   end();
   size_t place = unit;
   if (resized) {
@@ -186,8 +194,8 @@ void resize_step(void) {
     claim(left_over == behind, "and it is behind the block");
     behind += size_at(left_over) / ALIGNMENT;
   }
-  claim(behind >= unit + row[number].units, "what the block had is its own or left over");
 #ifdef WASMALLOC_BOUNDARY_TAGS_H
+  claim(behind >= unit + row[number].units, "what the block had is its own or left over");
   bool refused_once = !resized && last_grown != last_grown_before;
   claim(!refused_once || !last_grown, "it is told to move once only");
 #endif
@@ -196,7 +204,13 @@ void resize_step(void) {
   reached(witnessed && slid && behind == unit + row[number].units, "it slides");
   reached(slid && behind > unit + row[number].units, "and takes a block behind it too");
 #endif
+#ifdef WASMALLOC_BOUNDARY_TAGS_H
   reached(witnessed && surplus, "there is a surplus");
+#else
+  claim(behind >= unit + row[number].units || !(*head_at(behind) & USED),
+        "what is cut off is free");
+  reached(witnessed && !(*head_at(behind) & USED) && bytes < old_bytes, "something is cut off");
+#endif
   reached(!resized && bytes <= MAXIMUM_REQUEST, "it fails");
 #if GROWTH
   reached(end_unit() != end_before, "the heap grows");
