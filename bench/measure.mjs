@@ -26,9 +26,13 @@ const SLOW = 4;
 const TOUCHED = { usual: 112, large: 256, minimal: 512 };
 const LARGE_WORKLOADS = ['huge', 'calloc8m'];
 
-function touchedFor(workload, subject, scale) {
+/** More threads than this have more blocks at a time than the usual memory has room for. */
+const FEW_THREADS = 4;
+
+function touchedFor({ name, threads = 1 }, subject, scale) {
   if (subject === 'minimal') return Math.max(TOUCHED.minimal * scale, TOUCHED.large);
-  return LARGE_WORKLOADS.includes(workload.name) ? TOUCHED.large : TOUCHED.usual;
+  const isLarge = LARGE_WORKLOADS.includes(name) || threads > FEW_THREADS;
+  return isLarge ? TOUCHED.large : TOUCHED.usual;
 }
 
 /**

@@ -12,7 +12,10 @@ const PROGRAM_NAMES = PROGRAMS.map(({ name }) => name);
 const THREADED_NAMES = THREADED.map(({ name }) => name);
 const NAMES = { small: SMALL_NAMES, programs: PROGRAM_NAMES, threads: THREADED_NAMES };
 
-/** Whose gain over whom is compared on the two parts of the programs. */
+/** What is divided into *tune* and *judge*, and what it is. */
+const DIVIDED = { programs: PROGRAM_NAMES, workloads: THREADED_NAMES };
+
+/** Whose gain over whom is compared on the two parts. */
 const LEARNER = { subject: 'wasmalloc', base: 'bins' };
 
 /** Of the gain on *tune* at least this part is left on *judge*, or it looks as if *tune* was learnt by heart. */
@@ -46,7 +49,7 @@ export class Results {
     return Object.keys(this.data.times ?? {}).filter((name) => !tier || name.endsWith(` ${tier}`));
   }
 
-  /** `{ best, spread, ended }` of a workload, or undefined when there is no time. */
+  /** `{ best, spread, median, modes, ended }` of a workload, or undefined when there is no time. */
   time(config, name, subject) {
     const result = this.data.times?.[config]?.[name]?.[subject];
     if (!result?.rounds.length || result.failed) return undefined;
@@ -60,13 +63,17 @@ export class Results {
     return areEqual(a, b) ? 1 : a.best / b.best;
   }
 
-  /** The geometric mean of the ratios of the measured minima, each between 1/4 and 4. */
-  timeMean(config, names, subject, reference = REFERENCE) {
-    const ratios = names.flatMap((name) => {
+  /** The ratios of the measured minima, or medians, of the workloads for which there are both. */
+  timeRatios(config, names, subject, reference = REFERENCE, statistic = 'best') {
+    return names.flatMap((name) => {
       const [a, b] = [subject, reference].map((each) => this.time(config, name, each));
-      return a && b ? [a.best / b.best] : [];
+      return a && b ? [a[statistic] / b[statistic]] : [];
     });
-    return geometricMean(ratios);
+  }
+
+  /** Their geometric mean, each between 1/4 and 4. */
+  timeMean(config, names, subject, reference = REFERENCE, statistic = 'best') {
+    return geometricMean(this.timeRatios(config, names, subject, reference, statistic));
   }
 
   /** The allocators and, where there is one, the floor. */
@@ -112,21 +119,21 @@ export class Results {
 }
 
 /**
- * The names of workloads in the groups that the tables print apart, each with a title for its mean: the
- * programs of *tune* and of *judge*, and before them all that is no program.
+ * The names of workloads in the groups that the tables print apart, each with a title for its mean: those
+ * of *tune* and of *judge*, and before them all that is not divided.
  */
-function apart(names) {
-  const isProgram = (name) => PROGRAM_NAMES.includes(name);
-  const rest = names.filter((name) => !isProgram(name));
+export function apart(names) {
+  const isDivided = (name) => Object.values(DIVIDED).some((all) => all.includes(name));
+  const rest = names.filter((name) => !isDivided(name));
   const parts = PARTS.map((part) => ({
     title: part,
-    names: names.filter((name) => isProgram(name) && partOf(name) === part),
+    names: names.filter((name) => isDivided(name) && partOf(name) === part),
   }));
   return [{ title: 'workloads', names: rest }, ...parts].filter((group) => group.names.length);
 }
 
 /**
- * The rows of a table: where there are programs those of *tune* and *judge* apart, each group with its mean.
+ * The rows of a table: those of *tune* and *judge* apart where there are any, each group with its mean.
  *
  * @param {string[]} names of workloads
  * @param {(name: string) => string[]} row
@@ -157,15 +164,17 @@ function rowsWithMeans(names, row, mean) {
  */
 export function learntByHeart(what, mean, names) {
   const { subject, base } = LEARNER;
-  const programs = names.filter((name) => PROGRAM_NAMES.includes(name));
-  const parts = PARTS.map((part) => programs.filter((name) => partOf(name) === part));
-  const all = PARTS.map((part) => PROGRAM_NAMES.filter((name) => partOf(name) === part));
+  const [kind, known] =
+    Object.entries(DIVIDED).find(([, all]) => names.some((name) => all.includes(name))) ?? [];
+  if (!kind) return undefined;
+  const all = PARTS.map((part) => known.filter((name) => partOf(name) === part));
+  const parts = all.map((part) => part.filter((name) => names.includes(name)));
   const [tune, judge] = parts.map((own) => 1 - mean(own, subject, base));
   if (Number.isNaN(tune) || Number.isNaN(judge)) return undefined;
   const gains = [tune, judge]
     .map(
       (gain, i) =>
-        `*${PARTS[i]}* ${percent(gain)} (${parts[i].length} of ${all[i].length} programs)`,
+        `*${PARTS[i]}* ${percent(gain)} (${parts[i].length} of ${all[i].length} ${kind})`,
     )
     .join(', ');
   // A loss on *tune* may be as much larger on *judge* as a gain may be less.
@@ -210,6 +219,15 @@ export const REASONS = {
   stuck: 'stuck',
 };
 
+/** A time and its spread; with threads the least of the rounds, their median and, where there are two, both modes. */
+function timeWithSpread({ best, spread, median, modes }, group) {
+  if (group !== 'threads') return `${number(best)} ±${Math.round(spread * 100)} %`;
+  return `${number(best)}, ${number(median)}${modes ? ` (${modes.map(number).join(' or ')})` : ''}`;
+}
+
+/** What the times of a group are. */
+const UNITS = { programs: 'ms', threads: 'ns per operation: least, median (modes)' };
+
 /** The times of a configuration with their spreads. Ended early: `≥`, the rest would be slower. */
 export function timeTable(results, config, group) {
   const names = results.names(config, group);
@@ -219,36 +237,53 @@ export function timeTable(results, config, group) {
     const failed = results.data.times[config][name][subject]?.failed;
     if (!time) return REASONS[failed] ?? (failed ? 'failed' : '–');
     const limit = time.ended === 'time' ? '≥ ' : '';
-    return `${limit}${number(time.best)} ±${Math.round(time.spread * 100)} %`;
+    return `${limit}${timeWithSpread(time, group)}`;
   };
-  const unit = group === 'programs' ? 'ms' : 'ns per operation';
   return table([
-    [unit, ...subjects],
+    [UNITS[group] ?? 'ns per operation', ...subjects],
     ...apart(names)
       .flatMap((group) => group.names)
       .map((name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))]),
   ]);
 }
 
-/** The same against dlmalloc, or another. */
-export function timeRatioTable(results, config, group, reference = REFERENCE) {
+/** What a table of times has: the least, unless another statistic of the rounds. */
+function nameOfTime(statistic) {
+  return statistic === 'best' ? 'time' : `${statistic} time`;
+}
+
+/** A gain in time, by the mean of the least or of the medians. */
+export function gainInTime(results, config, group, statistic = 'best') {
+  return learntByHeart(
+    nameOfTime(statistic),
+    (part, ...pair) => results.timeMean(config, part, ...pair, statistic),
+    results.names(config, group),
+  );
+}
+
+/**
+ * The same against dlmalloc, or another. The ratios are those of the least of the rounds, and `=` where it is
+ * inside the spread; or those of medians: with threads the least hides what happens in some rounds only.
+ */
+export function timeRatioTable(results, config, group, reference = REFERENCE, statistic = 'best') {
   const names = results.names(config, group);
   const subjects = results.timed(config, names);
+  const mean = (part, subject) => results.timeMean(config, part, subject, reference, statistic);
   const cell = (name, subject) => {
+    if (statistic !== 'best')
+      return number(results.timeRatios(config, [name], subject, reference, statistic)[0]);
     const ratio = results.timeRatio(config, name, subject, reference);
     return ratio === 1 && subject !== reference ? '=' : number(ratio);
   };
-  const row = (name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))];
-  const mean = (part) =>
-    subjects.map((subject) => number(results.timeMean(config, part, subject, reference)));
   const text = table([
-    [`time against ${reference}`, ...subjects],
-    ...rowsWithMeans(names, row, mean),
+    [`${nameOfTime(statistic)} against ${reference}`, ...subjects],
+    ...rowsWithMeans(
+      names,
+      (name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))],
+      (part) => subjects.map((subject) => number(mean(part, subject))),
+    ),
   ]);
-  return withRemark(
-    text,
-    learntByHeart('time', (part, ...pair) => results.timeMean(config, part, ...pair), names),
-  );
+  return withRemark(text, gainInTime(results, config, group, statistic));
 }
 
 /** Peak linear memory against dlmalloc's or another's, and the heap used. */

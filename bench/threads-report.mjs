@@ -1,8 +1,8 @@
 // What a run of the benchmark with threads says: its tables and bars.
 // Usage: import { THREAD_PARTS, threadReport, variantName } from './threads-report.mjs';
 import { barTable, worst, worstMean } from './bars.mjs';
-import { Results, TITLES, memoryTable, number, sizeTable, table } from './report.mjs';
-import { timeRatioTable, timeTable } from './report.mjs';
+import { Results, TITLES, apart, gainInTime, memoryTable, number, sizeTable } from './report.mjs';
+import { table, timeRatioTable, timeTable } from './report.mjs';
 import { geometricMean } from './statistics.mjs';
 
 const SUBJECT = 'wasmalloc';
@@ -28,17 +28,69 @@ function peersOf(results) {
   return PEERS.filter((name) => results.subjects.includes(name));
 }
 
-function times(results) {
-  return variants(results).flatMap((variant) =>
-    results.configs(variant).flatMap((config) => {
+/** The configurations of some variants, each with a line that says which it is. */
+function configsOf(results, chosen = variants(results)) {
+  return chosen.flatMap((variant) =>
+    results.configs(variant).map((config) => {
       const engine = results.data.versions.engines[config.split(' ')[0]];
-      return [
-        `${engine}, ${variant}:`,
-        timeTable(results, config, 'threads'),
-        ...peersOf(results).map((peer) => timeRatioTable(results, config, 'threads', peer)),
-      ];
+      return { config, heading: `${engine}, ${variant}:` };
     }),
   );
+}
+
+function times(results) {
+  return configsOf(results).flatMap(({ config, heading }) => [
+    heading,
+    timeTable(results, config, 'threads'),
+  ]);
+}
+
+/** The least of the rounds, and their median: what happens in some of them only is in the second. */
+const STATISTICS = ['best', 'median'];
+
+/** With two threads, one for each processor of a small machine, and with the most, workload by workload. */
+function ratios(results) {
+  const { threads } = results.data;
+  const chosen = [...new Set([threads.find((count) => count > 1), threads.at(-1)])];
+  return configsOf(results, chosen.filter(Boolean).map(variantName)).flatMap(
+    ({ config, heading }) => [
+      heading,
+      ...peersOf(results).flatMap((peer) =>
+        STATISTICS.map((statistic) => timeRatioTable(results, config, 'threads', peer, statistic)),
+      ),
+    ],
+  );
+}
+
+/** The means of all variants, those of *tune* and of *judge* apart, with the least and with the medians. */
+function means(results) {
+  const { subjects } = results;
+  return peersOf(results).map((peer) => {
+    const rows = configsOf(results).flatMap(({ config }) => {
+      const names = results.names(config, 'threads');
+      const groups = apart(names);
+      if (groups.length > 1) groups.push({ title: 'all', names });
+      return groups.map(({ title, names }) => [
+        `${config}, ${title}`,
+        ...subjects.map((subject) =>
+          STATISTICS.map((statistic) =>
+            number(results.timeMean(config, names, subject, peer, statistic)),
+          ).join(', '),
+        ),
+      ]);
+    });
+    return table([[`mean time against ${peer}: of the least, of medians`, ...subjects], ...rows]);
+  });
+}
+
+/** Whether the gains look learnt by heart, in each variant. */
+function gains(results) {
+  return configsOf(results).flatMap(({ config, heading }) => {
+    const found = STATISTICS.map((statistic) =>
+      gainInTime(results, config, 'threads', statistic),
+    ).filter(Boolean);
+    return found.length ? [`${heading} ${found.join('. ')}.`] : [];
+  });
 }
 
 function memory(results) {
@@ -92,11 +144,8 @@ function priceTables(results) {
 
 /** How the mean of the ratios would be if none of them were limited. */
 function plainMean(results, config, reference) {
-  const logarithms = results.names(config, 'threads').flatMap((name) => {
-    const [a, b] = [SUBJECT, reference].map((each) => results.time(config, name, each));
-    return a && b ? [Math.log(a.best / b.best)] : [];
-  });
-  return Math.exp(logarithms.reduce((sum, value) => sum + value, 0) / logarithms.length);
+  const ratios = results.timeRatios(config, results.names(config, 'threads'), SUBJECT, reference);
+  return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 }
 
 /** What 5_wasmalloc has not finished, whether its time or its memory was measured. */
@@ -183,7 +232,9 @@ export function threadBars(results) {
 /** What can stand between the marks of the documentation, by name. */
 export const THREAD_PARTS = {
   'threads-bars': (results) => barTable(results, threadBars(results)),
+  'threads-means': (results) => [...means(results), ...gains(results)].join('\n\n'),
   'threads-times': (results) => times(results).join('\n\n'),
+  'threads-ratios': (results) => ratios(results).join('\n\n'),
   'threads-price': (results) => priceTables(results).join('\n\n'),
   'threads-memory': (results) => memory(results).join('\n\n'),
   'threads-size': (results) => (results.data.sizes ? sizeTable(results) : ''),

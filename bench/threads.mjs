@@ -1,21 +1,21 @@
 #!/usr/bin/env node
 // Measures the allocators in programs with threads: time, memory, code size; prints tables and bars,
 // writes JSON.
-// Usage: node bench/threads.mjs [--quick] [--only NAME,…] [--subjects NAME,…] [--save] [--help]
-import { availableParallelism } from 'node:os';
+// Usage: node bench/threads.mjs [--quick] [--only NAME,…] [--threads N,…] [--allocators NAME,…] [--with NAME='FLAGS'] [--save] [--help]
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
-import { SUBJECTS } from './builds.mjs';
+import { ALL_SUBJECTS, SUBJECTS, completeOthers } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { measureSizes, measureThreadMemory, measureTimes, moduleFor, prepare } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
 import { REFERENCE } from './report.mjs';
-import { UsageError, exitCodeOf, names, positive } from './options.mjs';
-import { step, versions, writeResults } from './run.mjs';
+import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf } from './options.mjs';
+import { names, positive } from './options.mjs';
+import { list, step, versions, writeResults } from './run.mjs';
 import { threadReport, variantName } from './threads-report.mjs';
-import { THREADED } from './workloads.mjs';
+import { PARTS, THREADED } from './workloads.mjs';
 
 /** The stored reference run. */
 export const STORED_THREADS = path.join(PROJECT, 'bench', 'threads.json');
@@ -29,8 +29,18 @@ const MOST_THREADS = 64;
 const KINDS = ['time', 'memory', 'size'];
 const WORKLOADS = THREADED.map(({ name }) => name);
 
+/** Numbers of threads: as many as processors, and more; in a quick run two of them. */
+const THREADS = [1, 2, 4, 8, 16];
+const QUICK_THREADS = [2, 16];
+
+/** What a quick run measures unless told: the reference, the best peer, and two of ours. */
+const QUICK_SUBJECTS = ['bins', 'wasmalloc', 'dlmalloc', 'mimalloc'];
+
+/** Memory is measured with so many threads at the most: beyond it is that of the threads' own blocks, so many times. */
+const MEMORY_THREADS = 2;
+
 /** Memory depends a little on which thread comes first: so many runs. */
-const MEMORY_ROUNDS = 7;
+const MEMORY_ROUNDS = 5;
 
 /** After so many threads started and joined in turn, memory must not grow any more. */
 const SETTLED = 1000;
@@ -39,43 +49,47 @@ const HELP = `Usage: npm run bench:threads [-- OPTIONS]
 
 Measures the allocators in programs with threads (-pthread): time in V8's optimizing tier, peak
 memory, code size, and what a build with threads costs a program with one; prints tables and which
-bars are passed. Takes about 17 minutes.
+bars are passed. Takes under an hour.
 
-  --quick           2 rounds, fewer operations
-  --rounds N        7 unless told
-  --threads N,…     numbers of threads; 1, 2 and the number of processors unless told
-  --only NAME,…     which workloads:
-                      ${WORKLOADS.slice(0, 6).join(' ')}
-                      ${WORKLOADS.slice(6).join(' ')}
-                    and what to measure: time, memory, size (code)
-  --subjects NAME,… only these, and ${REFERENCE}, which all are compared with
-                      ${SUBJECTS.join(' ')}
-  --engines NAME,…  of node, node22, node24; node unless told
-  --json FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
-  --save            writes them to bench/threads.json, the stored reference
-  --churn N         instead of all that, starts and joins N threads in turn, with --subjects or
-                    wasmalloc, and fails when memory grows after the first ${SETTLED.toLocaleString('en')}
-  --help            this text`;
+  --quick             within two minutes: ${QUICK_THREADS.join(' and ')} threads, 2 rounds, fewer operations, and unless told
+                      ${QUICK_SUBJECTS.join(', ')}
+  --rounds N          7 unless told
+  --threads N,…       numbers of threads, ${THREADS.join(',')} unless told; all threads of a run share the same work
+  --only NAME,…       which workloads: tune or judge (a part of them), or by name
+                        ${PARTS.map((part) => `${part}: ${list(partsOf(part))}`).join('\n                        ')}
+                      and what to measure: time, memory, size (code)
+  --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
+                        ${SUBJECTS.join(' ')}
+${WITH_HELP}
+  --engines NAME,…    of node, node22, node24; node unless told
+  --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
+  --save              writes them to bench/threads.json, the stored reference
+  --churn N           instead of all that, starts and joins N threads in turn, with --allocators or
+                      wasmalloc, and fails when memory grows after the first ${SETTLED.toLocaleString('en')}
+  --help              this text`;
 
 const OPTIONS = {
   quick: { type: 'boolean', default: false },
   rounds: { type: 'string' },
   threads: { type: 'string' },
   only: { type: 'string' },
-  subjects: { type: 'string' },
+  allocators: { type: 'string' },
+  with: WITH_OPTION,
   engines: { type: 'string', default: 'node' },
-  json: { type: 'string' },
+  output: { type: 'string' },
   save: { type: 'boolean', default: false },
   churn: { type: 'string' },
   help: { type: 'boolean', default: false },
 };
 
-function threadCounts(text) {
-  const counts = text?.split(',').map((each) => positive(each, '--threads')) ?? [
-    1,
-    2,
-    Math.min(availableParallelism(), MOST_THREADS),
-  ];
+function partsOf(part) {
+  return THREADED.filter((workload) => workload.part === part);
+}
+
+function threadCounts({ threads, quick }) {
+  const counts =
+    threads?.split(',').map((each) => positive(each, '--threads')) ??
+    (quick ? QUICK_THREADS : THREADS);
   if (Math.max(...counts) > MOST_THREADS)
     throw new UsageError(`--threads wants no more than ${MOST_THREADS}`);
   return [...new Set(counts)].sort((a, b) => a - b);
@@ -92,33 +106,44 @@ function variantsOf(workloads, counts) {
   );
 }
 
-function isComplete({ only, subjects, threads }) {
-  return !only && !subjects && !threads;
+function isComplete(values) {
+  return !values.only && !values.allocators && !values.threads && values.with.length === 0;
 }
 
 /** Measures. Returns what is stored as JSON. */
 async function measure(values) {
-  const only = names(values.only ?? '', [...WORKLOADS, ...KINDS], 'workload or measurement');
-  const chosen = only.filter((name) => WORKLOADS.includes(name));
+  const only = names(
+    values.only ?? '',
+    [...PARTS, ...WORKLOADS, ...KINDS],
+    'workload or measurement',
+  );
+  const chosen = THREADED.filter(({ name, part }) => only.includes(name) || only.includes(part));
   const asked = only.filter((name) => KINDS.includes(name));
   // Who names workloads does not ask for the size of code.
   const usual = chosen.length ? KINDS.filter((kind) => kind !== 'size') : KINDS;
   const kinds = asked.length ? asked : usual;
-  const wanted = names(values.subjects ?? SUBJECTS.join(), SUBJECTS, 'allocator');
-  const subjects = SUBJECTS.filter((name) => wanted.includes(name) || name === REFERENCE);
+  const others = addOthers(values.with);
+  const usualSubjects = values.quick ? QUICK_SUBJECTS : SUBJECTS;
+  const wanted = names(values.allocators ?? usualSubjects.join(), SUBJECTS, 'allocator');
+  wanted.push(REFERENCE, ...others);
+  const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
   const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
-  const threads = threadCounts(values.threads);
+  const threads = threadCounts(values);
 
   const emscripten = await ensureEmscripten();
+  await completeOthers();
   const engines = await findEngines(values.engines.split(','));
   if (engines.length === 0) throw new UsageError('there is no engine to measure with');
-  const workloads = THREADED.filter(({ name }) => chosen.length === 0 || chosen.includes(name));
+  const workloads = chosen.length ? chosen : THREADED;
   const timed = {
     workloads: variantsOf(workloads, threads),
     subjects,
     scale: values.quick ? 0.5 : 1,
   };
-  const withThreads = { ...timed, workloads: timed.workloads.filter(({ threads }) => threads) };
+  const filled = {
+    ...timed,
+    workloads: timed.workloads.filter(({ threads }) => threads && threads <= MEMORY_THREADS),
+  };
   const data = {
     date: new Date().toISOString().slice(0, 10),
     quick: values.quick,
@@ -131,7 +156,7 @@ async function measure(values) {
   try {
     await step('building', async (progress) => {
       if (kinds.includes('time')) await prepare(timed, 'time', progress);
-      if (kinds.includes('memory')) await prepare(withThreads, 'memory', progress);
+      if (kinds.includes('memory')) await prepare(filled, 'memory', progress);
     });
     if (kinds.includes('size'))
       data.sizes = await step('code size', (progress) =>
@@ -139,7 +164,7 @@ async function measure(values) {
       );
     if (kinds.includes('memory'))
       data.memory = await step('memory', (progress) =>
-        measureThreadMemory(withThreads, {
+        measureThreadMemory(filled, {
           engine: engines[0],
           rounds: values.quick ? 1 : MEMORY_ROUNDS,
           progress,
@@ -201,7 +226,7 @@ async function main() {
   if (values.churn) {
     const total = positive(values.churn, '--churn');
     await ensureEmscripten();
-    for (const subject of names(values.subjects ?? 'wasmalloc', SUBJECTS, 'allocator')) {
+    for (const subject of names(values.allocators ?? 'wasmalloc', SUBJECTS, 'allocator')) {
       const wrong = await churn(subject, total);
       if (!wrong) continue;
       console.error(`bench:threads: ${wrong}`);
@@ -210,9 +235,11 @@ async function main() {
     return;
   }
   if (values.save && !isComplete(values))
-    throw new UsageError('--save stores whole runs only: without --only, --subjects, --threads');
+    throw new UsageError(
+      '--save stores whole runs only: without --only, --allocators, --with, --threads',
+    );
   const data = await measure(values);
-  const output = values.json ?? (values.save ? STORED_THREADS : LATEST);
+  const output = values.output ?? (values.save ? STORED_THREADS : LATEST);
   await writeResults(output, data);
   console.log(threadReport(data));
   console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);

@@ -66,8 +66,9 @@ export const SMALL_PROGRAM = {
 };
 
 /**
- * The workloads with threads, of bench/threads/workloads.c. `own`: each thread has its own blocks, and
- * so the workload is also built without threads.
+ * The workloads with threads, of bench/threads/workloads.c. All threads together do so many passes.
+ * `own`: each thread has its own blocks, and so the workload is also built without threads. They are
+ * divided into parts as the real programs are: see `partOf`.
  */
 export const THREADED = [
   threaded('pairs', 'own blocks of 8–256 B, eight live', 1500, 20, { own: true }),
@@ -80,14 +81,22 @@ export const THREADED = [
   threaded('own-growing', 'own vectors, grown by realloc', 800, 200, { own: true }),
   threaded('producer-consumer', 'one allocates, another frees', 1500, 200),
   threaded('long-messages', 'one allocates up to 4 KiB, another frees', 600, 200),
+  threaded('strings', 'strings built by one, kept by another', 600, 200),
   threaded('ring', 'batches freed by the neighbour', 800, 200),
+  threaded('crossing', '16–16,000 B, some freed by another', 500, 100),
+  threaded('batches', 'batches on a shelf, 16–1,000 B', 800, 200),
+  threaded('pool', 'a pool’s threads in three phases', 200, 40),
+  threaded('shared-cache', 'a cache that all share', 1500, 200),
   threaded('server', 'a server’s threads in turn, 16 B–4 KiB', 1000, 1000),
+  threaded('table', 'a server’s table handed on, 8–1,000 B', 900, 900),
   threaded('thread-churn', 'short threads in turn', 300, 300),
   threaded('neighbours', 'writes to small blocks dealt out', 400, 20),
+  threaded('active-sharing', 'writes to one object a thread', 2500, 20),
+  threaded('passive-sharing', 'the same, first dealt out', 2500, 20),
 ];
 
 function threaded(name, title, passes, memoryPasses, more = {}) {
-  return { group: 'threads', name, title, passes, memoryPasses, ...more };
+  return { group: 'threads', name, title, part: partOf(name), passes, memoryPasses, ...more };
 }
 
 /** The program of all workloads with threads, built with some flags. */
@@ -319,7 +328,7 @@ export const PROGRAMS = [
 ];
 
 /**
- * The programs are divided into two parts. Constants and policies of the allocators are chosen on
+ * The programs are divided into two parts, and so are the workloads with threads. Constants and policies of the allocators are chosen on
  * *tune* and on generated workloads only; *judge* says how they came out. The division is by a hash of
  * the name, so that nobody chose it: whether the first byte of its SHA-256 is even. It was the first
  * that was tried, and its parts are large enough: ten and eight. It stays as it is whatever the

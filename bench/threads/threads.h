@@ -133,6 +133,26 @@ static inline void dispose(uint32_t *block) {
   free(block);
 }
 
+/* Blocks of at least 12 bytes can be linked: the second word of each leads to the next. */
+static inline uint32_t *next_block(const uint32_t *block) {
+  return (uint32_t *)(uintptr_t)block[1];
+}
+
+static inline uint32_t *link_block(uint32_t *block, uint32_t *next) {
+  block[1] = (uint32_t)(uintptr_t)next;
+  return block;
+}
+
+/* Frees a chain of blocks. Returns how many there were. */
+static inline unsigned dispose_chain(uint32_t *block) {
+  unsigned count = 0;
+  for (uint32_t *next; block; block = next, ++count) {
+    next = next_block(block);
+    dispose(block);
+  }
+  return count;
+}
+
 /* Puts another block in the place of one, or of none. Returns how many operations that were. */
 static inline unsigned replace(struct thread *self, uint32_t **object, uint32_t size) {
   uint32_t *old = *object;
@@ -226,6 +246,14 @@ static inline uint32_t *take(struct queue *queue) {
   return queue->blocks[queue->out.done++ % QUEUE];
 }
 
+/* ---- a shelf ---- */
+
+/* Where any thread lays a block down and any other takes it, one place each: more places than a workload
+ * needs. What is taken by an atomic exchange nobody else has. */
+enum { SHELF = 2048 };
+
+typedef _Atomic(uint32_t *) place;
+
 /* ---- the benchmark's own data ---- */
 
 /* Whole pages, so that the runner can subtract them from the memory that the workload needs and is left
@@ -237,8 +265,10 @@ extern struct tables {
   struct thread threads[MOST_THREADS];
   /* One row more than there are threads: what a thread leaves goes to the next that starts. */
   uint32_t *objects[MOST_THREADS + 1][OBJECTS];
+  APART place shelf[SHELF];
 } tables;
 
 #define queues tables.queues
+#define shelf tables.shelf
 
 #endif
