@@ -1,7 +1,7 @@
 // Compiles and links the programs of the benchmark, and keeps what it made in .cache/bench/.
 // Usage: import { SUBJECTS, link } from './builds.mjs';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { PROJECT, binaryenTool, findEmscripten } from '../scripts/emscripten.mjs';
@@ -9,6 +9,7 @@ import { REPLAY_COMPILE, REPLAY_LINK } from '../scripts/build.mjs';
 import { makeOnce, writeWhole } from '../scripts/files.mjs';
 import { ensureSources } from '../scripts/sources.mjs';
 import { ALLOCATORS, PEERS, PORT, VARIANTS, allocatorFlag, emcc, run } from '../scripts/run.mjs';
+import { instrument } from './instrument.mjs';
 import { FLOORS } from './workloads.mjs';
 
 /** All that is measured: ours, then Emscripten's own. */
@@ -65,6 +66,7 @@ export function flagsOf(subject) {
 
 const CACHE = path.join(PROJECT, '.cache', 'bench');
 const BENCH = import.meta.dirname;
+const INSTRUMENT = path.join(BENCH, 'instrument.mjs');
 
 /** Room for a first, slow compilation of SQLite on a busy machine. */
 const TIMEOUT = 1_800_000;
@@ -90,6 +92,8 @@ const KINDS = {
   memory: ['-O1', '-sMAXIMUM_MEMORY=2GB', '-sINITIAL_HEAP=0', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
   // The same with threads; see leastMemory().
   threads: ['-O1', '-sMAXIMUM_MEMORY=2GB', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
+  // Functions must not be inlined: the allocator's are known by their calls.
+  transfers: ['-O1', '-sMAXIMUM_MEMORY=2GB'],
   // Little memory, so that it can be full; a second file counts the accesses to memory.
   worst: ['-O1', '-sMAXIMUM_MEMORY=80MB'],
 };
@@ -211,7 +215,7 @@ async function unitsOf({ units, source }) {
  *   `units` and `source` as in workloads.mjs; `flags` are those of the compiler that all its units need
  * @param {string} subject an allocator, of ours also with options of the port, as in `bins:trace=1`;
  *   `floor:KIND`; OVERWRITING; or 'count', which counts what is requested
- * @param {'time' | 'memory' | 'threads' | 'worst'} kind what is to be measured
+ * @param {'time' | 'memory' | 'threads' | 'transfers' | 'worst'} kind what is to be measured
  * @param {string[]} [flags] more flags for the linker
  * @returns {Promise<string>} the module, made for `import`
  */
@@ -234,7 +238,15 @@ export async function link(program, subject, kind, flags = []) {
   const objects = await Promise.all(units.map(compile));
   const args = [...LINK, ...KINDS[kind], ...(program.link ?? []), ...flags];
   const { version } = findEmscripten();
-  const key = digest(version, args, subject, allocatorDigest(subject), objects.map(relative));
+  const instrumented = kind === 'transfers' ? fileDigest(INSTRUMENT) : '';
+  const key = digest(
+    version,
+    args,
+    subject,
+    allocatorDigest(subject),
+    instrumented,
+    objects.map(relative),
+  );
   const name = `${program.name}-${subject.replace(':', '-')}-${kind}-${key}`;
   const folder = await cached(name, async (scratch) => {
     const driver = own.some(({ source }) => /\.(cpp|cc)$/.test(source)) ? ['-lc++'] : [];
@@ -242,6 +254,10 @@ export async function link(program, subject, kind, flags = []) {
     const all = [...args, ...allocator, ...objects, ...driver, '-o', output];
     if (kind === 'threads') all.push(await leastMemory(all));
     await emcc(all, { timeout: TIMEOUT });
+    if (kind === 'transfers') {
+      const module = path.join(scratch, 'program.wasm');
+      writeFileSync(module, instrument(readFileSync(module)));
+    }
     if (kind !== 'worst') return;
     const [wasm, counted] = ['program.wasm', 'counted.wasm'].map((each) =>
       path.join(scratch, each),

@@ -16,6 +16,9 @@ const THREADS_LIMIT = 30_000;
 /** The same for memory, where several run at a time. */
 const MEMORY_LIMIT = 20_000;
 
+/** Threads that take turns, several such runs at a time. */
+const COUNTING_LIMIT = 120_000;
+
 /** To know that an allocator is slow needs no precision: rounds for a workload that was ended, or that
  * takes more than so many times the reference's time. */
 const ROUNDS_WHEN_SLOW = 2;
@@ -51,7 +54,7 @@ export function moduleFor(workload, subject, kind) {
     group === 'small'
       ? SMALL_PROGRAM
       : group === 'threads'
-        ? THREADED_PROGRAMS[threads ? 'threads' : 'single']
+        ? THREADED_PROGRAMS[kind === 'transfers' ? 'counted' : threads ? 'threads' : 'single']
         : workload;
   const variant = kind === 'memory' && group === 'threads' ? 'threads' : kind;
   return link(program, subject === 'floor' ? `floor:${workload.floor}` : subject, variant);
@@ -196,6 +199,37 @@ export async function measureMemory(
     }),
   );
   return memory;
+}
+
+/** So much less work than for a time is counted: some ten thousand operations. */
+const COUNTED_PART = 1 / 30;
+
+/**
+ * What the threads of workloads cost each other. It is the same in every run, and so one is enough.
+ *
+ * @param {Selection} selection
+ * @param {{ engine: object, progress: Function }} options
+ * @returns {Promise<Record<string, Record<string, Record<string, object>>>>} by variant, workload and
+ *   allocator: `operations`, and what was counted in them (bench/runner.mjs); or `failed`
+ */
+export async function measureTransfers({ workloads, subjects }, { engine, progress }) {
+  const transfers = {};
+  const total = workloads.length * subjects.length;
+  let done = 0;
+  const measureOne = async (workload, subject) => {
+    const { group, name, threads, variant } = workload;
+    const passes = Math.ceil(workload.passes * COUNTED_PART);
+    const touch = touchedFor(workload, subject, COUNTED_PART);
+    const job = { kind: 'transfers', group, name, threads, passes, touch };
+    const module = await moduleFor(workload, subject, 'transfers');
+    const result = await queued(() => engine.run('default', module, job, COUNTING_LIMIT));
+    progress(Math.min(++done / total, 0.99), `${name}, ${variant}, ${subject}`);
+    ((transfers[variant] ??= {})[name] ??= {})[subject] = result;
+  };
+  await Promise.all(
+    workloads.flatMap((workload) => subjects.map((subject) => measureOne(workload, subject))),
+  );
+  return transfers;
 }
 
 const USES = {

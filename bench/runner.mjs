@@ -69,26 +69,33 @@ async function memoryOfSmall(factory, { name, passes }) {
   };
 }
 
+/** What is counted, in the order of bench/threads/transfers.c. */
+const COUNTS = ['own', 'objects', 'atomics', 'locks', 'accesses'];
+
 /**
- * A workload with threads: its time, in memory that has been touched before, or its memory.
+ * A workload with threads: its time, in memory that has been touched before, what is counted there
+ * (bench/threads/transfers.c), or its memory.
  *
  * @param {Function} factory of the module
  * @param {{ kind: string, name: string, threads: number, passes: number, touch: number,
  *   limit: number }} job as for the small workloads
- * @returns {Promise<{ time: number, ended?: string } | { linear: number }>} nanoseconds per
- *   operation, or bytes
+ * @returns {Promise<{ time: number, ended?: string } | { linear: number } | object>} nanoseconds per
+ *   operation, or bytes, or `operations` and COUNTS
  */
 async function runThreads(factory, { kind, name, threads, passes, touch, limit }) {
   const module = await factory({ threads });
   const workload = module[`_workload_${name.replaceAll('-', '_')}`]();
   const isTimed = kind === 'time';
-  if (isTimed) module._probe_touch(touch * MIB);
+  if (touch) module._probe_touch(touch * MIB);
   const room = isTimed ? (touch - 24) * MIB : 2 ** 31 - 1;
-  const time = module._bench_run(workload, Math.max(threads, 1), passes, limit, room);
+  const time = module._bench_run(workload, Math.max(threads, 1), passes, limit ?? Infinity, room);
+  const counts = COUNTS.map((name, i) => [name, module._uncounted_result?.(i)]);
   const ended = [undefined, 'time', 'memory'][module._bench_ended()];
   const linear = module._bench_memory();
   module._bench_finish();
   if (isTimed) return { time, ended };
+  if (kind === 'transfers')
+    return { operations: module._bench_operations(), ...Object.fromEntries(counts) };
   return ended ? { failed: 'too slow' } : { linear };
 }
 

@@ -100,25 +100,32 @@ function threaded(name, title, passes, memoryPasses, more = {}) {
 }
 
 /** The program of all workloads with threads, built with some flags. */
-function threadedProgram(name, flags, link) {
-  const header = path.join(BENCH, 'threads', 'threads.h');
-  const units = ['workloads.c', 'driver.c'].map((file) => ({
-    source: path.join(BENCH, 'threads', file),
-    inputs: [header],
-    flags,
-  }));
+function threadedProgram(name, { flags, link = [], files = ['workloads.c', 'driver.c'] }) {
+  const inThreads = (file) => path.join(BENCH, 'threads', file);
+  const inputs = ['threads.h', 'transfers.h'].map(inThreads);
+  const units = files.map((file) => ({ source: inThreads(file), inputs, flags }));
   return { name, units, flags, link: ['--no-entry', ...flags, ...link] };
 }
 
-/** With threads, and without. */
+const WITH_THREADS = {
+  flags: ['-pthread'],
+  // The runner says how many threads there will be.
+  link: ['-sPTHREAD_POOL_SIZE=Module.threads', '-Wno-pthreads-mem-growth'],
+};
+
+/** With threads, and without; and with threads whose accesses to memory are counted. */
 export const THREADED_PROGRAMS = {
-  threads: threadedProgram(
-    'threads',
-    ['-pthread'],
-    // The runner says how many threads there will be.
-    ['-sPTHREAD_POOL_SIZE=Module.threads', '-Wno-pthreads-mem-growth'],
-  ),
-  single: threadedProgram('single', [], []),
+  threads: threadedProgram('threads', WITH_THREADS),
+  single: threadedProgram('single', { flags: [] }),
+  counted: threadedProgram('counted', {
+    flags: [...WITH_THREADS.flags, '-DCOUNTED'],
+    link: [
+      ...WITH_THREADS.link,
+      '-sEXPORTED_FUNCTIONS=_malloc,_calloc,_realloc,_free',
+      '-sINITIAL_MEMORY=64MB',
+    ],
+    files: ['workloads.c', 'driver.c', 'transfers.c'],
+  }),
 };
 
 /** What the search for the worst call needs: nothing but an allocator. */

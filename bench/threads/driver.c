@@ -6,6 +6,7 @@
 #include <emscripten/threading.h>
 #endif
 #include "threads.h"
+#include "transfers.h"
 
 struct tables tables;
 
@@ -110,23 +111,53 @@ static void work(struct thread *self) {
 
 static atomic_int ready, go;
 
-static void *thread_main(void *argument) {
-  struct thread *self = argument;
-  if (!self->workload->passes_per_life) {
-    start_work(self);
-    count_up(&ready);
-    while (!go)
-      wait_while(&go, 0);
+static void start_together(struct thread *self) {
+  start_work(self);
+  if (IS_COUNTED) { /* in turns, and the main thread has none */
+    meet();
+    uncounted_count(self->index);
+    return;
   }
-  work(self);
+  count_up(&ready);
+  while (!go)
+    wait_while(&go, 0);
+}
+
+static void end(void *argument) {
+  struct thread *self = argument;
+  uncounted_leave_turn();
   self->has_ended = 1;
   count_up(&endings);
+}
+
+/* A thread that is counted ends after the allocator has heard of its end: by a destructor of its own, which
+ * is made after all others. */
+static void end_last(struct thread *self) {
+  static bool is_made;
+  static pthread_key_t key;
+  if (!is_made && pthread_key_create(&key, end))
+    fail(NO_MEMORY);
+  is_made = true;
+  pthread_setspecific(key, self);
+}
+
+static void *thread_main(void *argument) {
+  struct thread *self = argument;
+  uncounted_await_turn(self->index);
+  if (!self->workload->passes_per_life)
+    start_together(self);
+  work(self);
+  if (IS_COUNTED)
+    end_last(self);
+  else
+    end(self);
   return NULL;
 }
 
 static void begin(struct thread *thread) {
   if (pthread_create(&thread->handle, NULL, thread_main, thread))
     fail(NO_MEMORY);
+  uncounted_expect(thread->index);
 }
 
 /* Lets the main thread sleep until a counter of threads is no longer `value`. If nothing happens for
@@ -172,8 +203,10 @@ static double run_lives(unsigned lives) {
   unsigned running = threads, begun = threads;
   double start = emscripten_get_now();
   endings = 0;
+  uncounted_take_turn();
   for (unsigned i = 0; i < threads; ++i)
     begin(&tables.threads[i]);
+  uncounted_give_turn(0);
   for (int seen = 0; running; ++seen) {
     await(&endings, seen);
     struct thread *thread = tables.threads;
@@ -181,6 +214,7 @@ static double run_lives(unsigned lives) {
       ++thread;
     thread->has_ended = 0;
     pthread_join(thread->handle, NULL);
+    uncounted_take_turn();
     uint32_t **left = thread->objects;
     thread->objects = spare;
     spare = left;
@@ -192,6 +226,8 @@ static double run_lives(unsigned lives) {
     } else {
       --running;
     }
+    if (running)
+      uncounted_give_turn(thread->index);
   }
   return emscripten_get_now() - start;
 }
@@ -227,8 +263,19 @@ static double run_together(void) {
 
 /* ---- the runner's functions ---- */
 
+/* So much shorter is a thread's life where it is counted. */
+enum { SHORTER = 10 };
+
 static unsigned at_least(unsigned least, unsigned value) {
   return value < least ? least : value;
+}
+
+/* Of all threads in the last run. */
+EXPORT double bench_operations(void) {
+  uint64_t operations = 0;
+  for (unsigned i = 0; i < threads; ++i)
+    operations += tables.threads[i].operations;
+  return (double)operations;
 }
 
 /*
@@ -244,6 +291,8 @@ EXPORT double bench_run(const struct workload *workload, unsigned count, unsigne
   limits.memory = (char *)sbrk(0) + memory;
   stop = early = failure = 0;
   unsigned life = workload->passes_per_life;
+  if (IS_COUNTED && life) /* there is less to do: let as many threads do it */
+    life = at_least(1, life / SHORTER);
   for (unsigned i = 0; i < threads; ++i) {
     struct thread *thread = &tables.threads[i];
     thread->workload = workload;
@@ -261,16 +310,16 @@ EXPORT double bench_run(const struct workload *workload, unsigned count, unsigne
   if (life) {
     run_lives(threads);
     stop = early = 0; /* what takes too long is measured all the same */
+    uncounted_count_all();
     for (unsigned i = 0; i < threads; ++i)
       tables.threads[i].operations = 0;
     time = run_lives(at_least(threads, passes / life));
+  } else if (IS_COUNTED) {
+    time = run_lives(threads);
   } else
 #endif
     time = run_together();
-  uint64_t operations = 0;
-  for (unsigned i = 0; i < threads; ++i)
-    operations += tables.threads[i].operations;
-  return time * 1e6 * threads / (double)operations;
+  return time * 1e6 * threads / bench_operations();
 }
 
 /* Frees what the workload has left, and so checks it. */

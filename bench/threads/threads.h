@@ -164,8 +164,13 @@ static inline unsigned replace(struct thread *self, uint32_t **object, uint32_t 
 
 /* ---- waiting ---- */
 
-/* So often a thread looks before it sleeps: some ten microseconds. */
+/* So often a thread looks before it sleeps: some ten microseconds. In a counted run nothing comes of it
+ * before it ends its turn. */
+#ifdef COUNTED
+enum { SPINS = 1 };
+#else
 enum { SPINS = 5000 };
+#endif
 
 /* Sleeps until somebody wakes those who wait for *word, for so many nanoseconds at most, unless it is
  * not `value`. Only in a build with threads there is ever a reason to. */
