@@ -138,16 +138,17 @@ export function apart(names) {
  * @param {string[]} names of workloads
  * @param {(name: string) => string[]} row
  * @param {(names: string[]) => string[]} mean
+ * @param {string} [kind] of the mean
  * @returns {string[][]}
  */
-function rowsWithMeans(names, row, mean) {
-  const all = ['**geometric mean**', ...mean(names)];
+export function rowsWithMeans(names, row, mean, kind = 'geometric mean') {
+  const all = [`**${kind}**`, ...mean(names)];
   const groups = apart(names);
   if (groups.every(({ title }) => !PARTS.includes(title))) return [...names.map(row), all];
   return [
     ...groups.flatMap((group) => [
       ...group.names.map(row),
-      [`**geometric mean, ${group.title}**`, ...mean(group.names)],
+      [`**${kind}, ${group.title}**`, ...mean(group.names)],
     ]),
     ...(groups.length > 1 ? [all] : []),
   ];

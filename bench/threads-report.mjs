@@ -1,9 +1,10 @@
 // What a run of the benchmark with threads says: its tables and bars.
 // Usage: import { THREAD_PARTS, threadReport, variantName } from './threads-report.mjs';
 import { barTable, worst, worstMean } from './bars.mjs';
-import { Results, TITLES, apart, gainInTime, memoryTable, number, sizeTable } from './report.mjs';
-import { table, timeRatioTable, timeTable } from './report.mjs';
+import { REASONS, Results, TITLES, apart, gainInTime, memoryTable, number } from './report.mjs';
+import { rowsWithMeans, sizeTable, table, timeRatioTable, timeTable } from './report.mjs';
 import { geometricMean } from './statistics.mjs';
+import { THREADED } from './workloads.mjs';
 
 const SUBJECT = 'wasmalloc';
 const PEERS = ['dlmalloc', 'mimalloc'];
@@ -48,18 +49,20 @@ function times(results) {
 /** The least of the rounds, and their median: what happens in some of them only is in the second. */
 const STATISTICS = ['best', 'median'];
 
-/** With two threads, one for each processor of a small machine, and with the most, workload by workload. */
+/** Of several numbers of threads the least that has any to disturb each other, and the most. */
+function extremes({ data: { threads } }) {
+  const several = threads.filter((count) => count > 1);
+  return [...new Set([several.at(0), several.at(-1)])].filter(Boolean).map(variantName);
+}
+
+/** The ratios, workload by workload. */
 function ratios(results) {
-  const { threads } = results.data;
-  const chosen = [...new Set([threads.find((count) => count > 1), threads.at(-1)])];
-  return configsOf(results, chosen.filter(Boolean).map(variantName)).flatMap(
-    ({ config, heading }) => [
-      heading,
-      ...peersOf(results).flatMap((peer) =>
-        STATISTICS.map((statistic) => timeRatioTable(results, config, 'threads', peer, statistic)),
-      ),
-    ],
-  );
+  return configsOf(results, extremes(results)).flatMap(({ config, heading }) => [
+    heading,
+    ...peersOf(results).flatMap((peer) =>
+      STATISTICS.map((statistic) => timeRatioTable(results, config, 'threads', peer, statistic)),
+    ),
+  ]);
 }
 
 /** The means of all variants, those of *tune* and of *judge* apart, with the least and with the medians. */
@@ -91,6 +94,58 @@ function gains(results) {
     ).filter(Boolean);
     return found.length ? [`${heading} ${found.join('. ')}.`] : [];
   });
+}
+
+/** Counts are told for so many operations. */
+const OPERATIONS = 100_000;
+
+/** A table of counts: those that `columns` name, for so many operations, and their means. */
+function countsTable(results, variant, head, columns) {
+  const { subjects } = results;
+  const measured = results.data.transfers[variant];
+  const names = TITLED.filter((name) => measured[name]);
+  const rates = (name, subject) => {
+    const result = measured[name][subject];
+    if (!result || result.failed) return undefined;
+    return columns.map((column) => (result[column] / result.operations) * OPERATIONS);
+  };
+  const text = (figures) => figures.map((figure) => whole(figure)).join(' + ');
+  const cell = (name, subject) => {
+    const figures = rates(name, subject);
+    return figures ? text(figures) : (REASONS[measured[name][subject]?.failed] ?? '–');
+  };
+  const mean = (part, subject) => {
+    const all = part.flatMap((name) => [rates(name, subject)].filter(Boolean));
+    if (all.length === 0) return '–';
+    return text(columns.map((_, i) => all.reduce((sum, each) => sum + each[i], 0) / all.length));
+  };
+  return table([
+    [head, ...subjects],
+    ...rowsWithMeans(
+      names,
+      (name) => [TITLES.get(name), ...subjects.map((subject) => cell(name, subject))],
+      (part) => subjects.map((subject) => mean(part, subject)),
+      'mean',
+    ),
+  ]);
+}
+
+const TITLED = THREADED.map(({ name }) => name);
+
+const whole = (value) => Math.round(value).toLocaleString('en');
+
+function transfers(results) {
+  const per = `for ${OPERATIONS.toLocaleString('en')} operations`;
+  return extremes(results)
+    .filter((variant) => results.data.transfers?.[variant])
+    .flatMap((variant) => [
+      `${variant}:`,
+      countsTable(results, variant, `transfers ${per}: the allocator’s + the objects’`, [
+        'own',
+        'objects',
+      ]),
+      countsTable(results, variant, `takings of a lock ${per}`, ['locks']),
+    ]);
 }
 
 function memory(results) {
@@ -235,6 +290,7 @@ export const THREAD_PARTS = {
   'threads-means': (results) => [...means(results), ...gains(results)].join('\n\n'),
   'threads-times': (results) => times(results).join('\n\n'),
   'threads-ratios': (results) => ratios(results).join('\n\n'),
+  'threads-transfers': (results) => transfers(results).join('\n\n'),
   'threads-price': (results) => priceTables(results).join('\n\n'),
   'threads-memory': (results) => memory(results).join('\n\n'),
   'threads-size': (results) => (results.data.sizes ? sizeTable(results) : ''),

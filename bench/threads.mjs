@@ -1,14 +1,22 @@
 #!/usr/bin/env node
-// Measures the allocators in programs with threads: time, memory, code size; prints tables and bars,
-// writes JSON.
+// Measures the allocators in programs with threads: time, memory, code size, and how often threads have to wait for each
+// other's cache lines and for a lock; prints tables and bars, writes JSON.
 // Usage: node bench/threads.mjs [--quick] [--only NAME,…] [--threads N,…] [--allocators NAME,…] [--with NAME='FLAGS'] [--save] [--help]
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
 import { ALL_SUBJECTS, SUBJECTS, completeOthers } from './builds.mjs';
 import { findEngines } from './engines.mjs';
-import { measureSizes, measureThreadMemory, measureTimes, moduleFor, prepare } from './measure.mjs';
+import {
+  measureSizes,
+  measureThreadMemory,
+  measureTimes,
+  measureTransfers,
+  moduleFor,
+  prepare,
+} from './measure.mjs';
 import { progressBar } from '../js/progress.js';
 import { REFERENCE } from './report.mjs';
 import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf } from './options.mjs';
@@ -20,21 +28,27 @@ import { PARTS, THREADED } from './workloads.mjs';
 /** The stored reference run. */
 export const STORED_THREADS = path.join(PROJECT, 'bench', 'threads.json');
 
+/** What can be stored alone: it does not depend on the machine. */
+const STORED_PART = 'transfers';
+
 /** Where a run's results go unless told. */
 const LATEST = path.join(PROJECT, '.cache', 'bench-threads.json');
 
 /** As many as bench/threads/threads.h has room for. */
 const MOST_THREADS = 64;
 
-const KINDS = ['time', 'memory', 'size'];
+const KINDS = ['time', 'memory', 'size', 'transfers'];
 const WORKLOADS = THREADED.map(({ name }) => name);
 
 /** Numbers of threads: as many as processors, and more; in a quick run two of them. */
 const THREADS = [1, 2, 4, 8, 16];
-const QUICK_THREADS = [2, 16];
+const QUICK_THREADS = [2, 4];
 
 /** What a quick run measures unless told: the reference, the best peer, and two of ours. */
 const QUICK_SUBJECTS = ['bins', 'wasmalloc', 'dlmalloc', 'mimalloc'];
+
+/** Transfers are counted with so many threads at the most: as many as bench/threads/transfers.c has room for. */
+const MOST_COUNTED = 31;
 
 /** Memory is measured with so many threads at the most: beyond it is that of the threads' own blocks, so many times. */
 const MEMORY_THREADS = 2;
@@ -48,22 +62,24 @@ const SETTLED = 1000;
 const HELP = `Usage: npm run bench:threads [-- OPTIONS]
 
 Measures the allocators in programs with threads (-pthread): time in V8's optimizing tier, peak
-memory, code size, and what a build with threads costs a program with one; prints tables and which
-bars are passed. Takes under an hour.
+memory, code size, and what a build with threads costs a program with one; counts transfers of cache
+lines and takings of locks, which are the same on every machine; prints tables and which bars are
+passed. Takes about an hour.
 
-  --quick             within two minutes: ${QUICK_THREADS.join(' and ')} threads, 2 rounds, fewer operations, and unless told
-                      ${QUICK_SUBJECTS.join(', ')}
+  --quick             within two minutes: ${QUICK_THREADS.join(' and ')} threads, one round, fewer operations, and unless
+                      told ${QUICK_SUBJECTS.join(', ')}
   --rounds N          7 unless told
   --threads N,…       numbers of threads, ${THREADS.join(',')} unless told; all threads of a run share the same work
   --only NAME,…       which workloads: tune or judge (a part of them), or by name
                         ${PARTS.map((part) => `${part}: ${list(partsOf(part))}`).join('\n                        ')}
-                      and what to measure: time, memory, size (code)
+                      and what to measure: time, memory, size (code), transfers (and locks)
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
                         ${SUBJECTS.join(' ')}
 ${WITH_HELP}
   --engines NAME,…    of node, node22, node24; node unless told
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
-  --save              writes them to bench/threads.json, the stored reference
+  --save              writes them to bench/threads.json, the stored reference; with --only transfers that
+                      part of it
   --churn N           instead of all that, starts and joins N threads in turn, with --allocators or
                       wasmalloc, and fails when memory grows after the first ${SETTLED.toLocaleString('en')}
   --help              this text`;
@@ -96,7 +112,7 @@ function threadCounts({ threads, quick }) {
 }
 
 /** Workloads with different numbers of threads; for 1 also without any, where that is possible. */
-function variantsOf(workloads, counts) {
+export function variantsOf(workloads, counts) {
   return workloads.flatMap((workload) =>
     [...(workload.own && counts.includes(1) ? [0] : []), ...counts].map((threads) => ({
       ...workload,
@@ -107,7 +123,13 @@ function variantsOf(workloads, counts) {
 }
 
 function isComplete(values) {
-  return !values.only && !values.allocators && !values.threads && values.with.length === 0;
+  const { only, allocators, threads, quick } = values;
+  return !only && !allocators && !threads && !quick && values.with.length === 0;
+}
+
+/** The stored reference run. */
+export function readThreadReference() {
+  return JSON.parse(readFileSync(STORED_THREADS, 'utf8'));
 }
 
 /** Measures. Returns what is stored as JSON. */
@@ -127,7 +149,7 @@ async function measure(values) {
   const wanted = names(values.allocators ?? usualSubjects.join(), SUBJECTS, 'allocator');
   wanted.push(REFERENCE, ...others);
   const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
-  const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
+  const rounds = positive(values.rounds ?? (values.quick ? '1' : '7'), '--rounds');
   const threads = threadCounts(values);
 
   const emscripten = await ensureEmscripten();
@@ -144,6 +166,10 @@ async function measure(values) {
     ...timed,
     workloads: timed.workloads.filter(({ threads }) => threads && threads <= MEMORY_THREADS),
   };
+  const counted = {
+    ...timed,
+    workloads: timed.workloads.filter(({ threads }) => threads > 1 && threads <= MOST_COUNTED),
+  };
   const data = {
     date: new Date().toISOString().slice(0, 10),
     quick: values.quick,
@@ -157,6 +183,7 @@ async function measure(values) {
     await step('building', async (progress) => {
       if (kinds.includes('time')) await prepare(timed, 'time', progress);
       if (kinds.includes('memory')) await prepare(filled, 'memory', progress);
+      if (kinds.includes('transfers')) await prepare(counted, 'transfers', progress);
     });
     if (kinds.includes('size'))
       data.sizes = await step('code size', (progress) =>
@@ -169,6 +196,10 @@ async function measure(values) {
           rounds: values.quick ? 1 : MEMORY_ROUNDS,
           progress,
         }),
+      );
+    if (kinds.includes('transfers'))
+      data.transfers = await step('transfers', (progress) =>
+        measureTransfers(counted, { engine: engines[0], progress }),
       );
     if (kinds.includes('time'))
       data.times = await step('times', (progress) =>
@@ -234,13 +265,18 @@ async function main() {
     }
     return;
   }
-  if (values.save && !isComplete(values))
+  const isPart = values.only === STORED_PART;
+  if (values.save && !isComplete(isPart ? { ...values, only: undefined } : values))
     throw new UsageError(
-      '--save stores whole runs only: without --only, --allocators, --with, --threads',
+      '--save stores whole runs only: without --allocators, --with, --threads, --quick, and of ' +
+        `--only with ${STORED_PART}`,
     );
   const data = await measure(values);
   const output = values.output ?? (values.save ? STORED_THREADS : LATEST);
-  await writeResults(output, data);
+  await writeResults(
+    output,
+    values.save && isPart ? { ...readThreadReference(), transfers: data.transfers } : data,
+  );
   console.log(threadReport(data));
   console.log(`\nResults are in ${path.relative(process.cwd(), output)}.`);
 }

@@ -20,7 +20,8 @@ EXPORT size_t bench_memory(void) {
 unsigned threads;
 atomic_int stop;
 
-/* So many passes the threads share before the clock starts, and each does two more. */
+/* So many passes the threads share before the clock starts, and each does two more; or only one where
+ * accesses are counted. */
 enum { WARM_UP = 10 };
 
 /* ---- waiting ---- */
@@ -92,7 +93,8 @@ _Noreturn void fail(enum failure reason) {
 static void start_work(struct thread *self) {
   if (self->workload->start)
     self->workload->start(self);
-  for (unsigned pass = 0; pass < WARM_UP / threads + 2; ++pass)
+  unsigned passes = IS_COUNTED ? 1 : WARM_UP / threads + 2;
+  for (unsigned pass = 0; pass < passes; ++pass)
     self->workload->pass(self);
 }
 

@@ -23,8 +23,7 @@ enum { IS_COUNTED = 1 };
 enum { IS_COUNTED = 0 };
 
 #define UNCOUNTED_CALL(name, ...)                                                                  \
-  static inline void uncounted_##name(__VA_ARGS__) {                                               \
-  }                                                                                                \
+  static inline void uncounted_##name(__VA_ARGS__) {}                                              \
   _Static_assert(1, "for the semicolon")
 
 #endif

@@ -6,6 +6,7 @@
  * checks it, and has to read it for that.
  */
 #include "threads.h"
+#include "transfers.h"
 
 /* The runner finds a workload by its function workload_NAME(). */
 #define WORKLOAD(name, ...)                                                                        \
@@ -51,13 +52,14 @@ static unsigned own_fifo_pass(struct thread *self) {
 
 WORKLOAD(own_fifo, .pass = own_fifo_pass);
 
-/* Phases: 10,000 of 8 to 64 bytes are allocated, and then all are freed. */
+/* Phases: 10,000 of 8 to 64 bytes are allocated, and then all are freed; where it is counted 1,000. */
 static unsigned own_phases_pass(struct thread *self) {
-  for (unsigned i = 0; i < OBJECTS; ++i)
+  enum { ALL = IS_COUNTED ? 1000 : 10000 };
+  for (unsigned i = 0; i < ALL; ++i)
     self->objects[i] = make(self, random_between(self, 8, 64));
-  for (unsigned i = 0; i < OBJECTS; self->objects[i++] = NULL)
+  for (unsigned i = 0; i < ALL; self->objects[i++] = NULL)
     dispose(self->objects[i]);
-  return 2 * OBJECTS;
+  return 2 * ALL;
 }
 
 WORKLOAD(own_phases, .pass = own_phases_pass);
@@ -530,7 +532,7 @@ static inline void write_often(uint32_t **blocks, unsigned count, unsigned write
  * again, frees them, allocates as many itself, and writes again. What is written twice to a cache line
  * by two threads costs more than malloc. */
 static unsigned neighbours_pass(struct thread *self) {
-  enum { EACH = 16, WRITES = 4000 };
+  enum { EACH = 16, WRITES = IS_COUNTED ? 400 : 4000 };
   static uint32_t *dealt[EACH * MOST_THREADS];
   if (!meet())
     return 0;

@@ -1,9 +1,13 @@
 // The benchmark with threads: what there is, how rounds are told apart that fall into two groups, and what its tables say.
 import assert from 'node:assert/strict';
 import path from 'node:path';
+import { findEngines } from '../../bench/engines.mjs';
+import { measureTransfers } from '../../bench/measure.mjs';
 import { modes, summary } from '../../bench/statistics.mjs';
 import { threadReport, variantName } from '../../bench/threads-report.mjs';
+import { readThreadReference, variantsOf } from '../../bench/threads.mjs';
 import { PARTS, THREADED, partOf } from '../../bench/workloads.mjs';
+import { ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { capture } from '../js/support.js';
 import { project } from '../support/emcc.js';
 
@@ -100,5 +104,59 @@ describe('the tables with threads', () => {
       /wasmalloc over bins, time: \*tune\* 50\.0 % \(8 of 8 workloads\), \*judge\* 10\.0 % \(14 of 14 workloads\) — learnt by heart\?/,
     );
     assert.doesNotMatch(gain(5, 6), /learnt/);
+  });
+});
+
+/** Some that are quick, of different kinds: own blocks, blocks for the neighbour, threads that come and go. */
+const COUNTED = ['pairs', 'ring', 'table'];
+
+/** What a run of these counts, by workload and allocator. */
+async function countedWith(threads, subjects, names = COUNTED) {
+  const workloads = variantsOf(
+    THREADED.filter(({ name }) => names.includes(name)),
+    [threads],
+  );
+  const [engine] = await findEngines(['node']);
+  const selection = { workloads, subjects, scale: 1 };
+  const counts = await measureTransfers(selection, { engine, progress: () => {} });
+  return counts[variantName(threads)];
+}
+
+describe('what threads cost each other', () => {
+  before(ensureEmscripten);
+
+  it('is the same in every run', async () => {
+    const runs = [];
+    for (let run = 0; run < 2; ++run) runs.push(await countedWith(4, ['wasmalloc', 'dlmalloc']));
+    assert.deepEqual(runs[0], runs[1]);
+  });
+
+  it('is that of the reference with an allocator of Emscripten, and no worse with ours', async function () {
+    const { transfers, versions } = readThreadReference();
+    const { version } = await ensureEmscripten();
+    if (version !== versions.emscripten) this.skip();
+    const counts = await countedWith(2, ['wasmalloc', 'dlmalloc']);
+    const stored = transfers[variantName(2)];
+    for (const [name, results] of Object.entries(counts)) {
+      assert.deepEqual(results.dlmalloc, stored[name].dlmalloc, name);
+      const [now, before] = [results, stored[name]].map(({ wasmalloc }) => wasmalloc);
+      for (const what of ['own', 'objects', 'locks']) {
+        const most = (before[what] / before.operations) * 1.1 + 0.001;
+        assert.ok(
+          now[what] / now.operations <= most,
+          `${name}: ${what}: ${before[what]} → ${now[what]}; if this is meant, make a new ` +
+            'reference: npm run bench:threads -- --only transfers --save',
+        );
+      }
+    }
+  });
+
+  it('has a taking of the lock for each operation where there is one lock', async () => {
+    const { pairs, ring } = await countedWith(2, ['bins'], ['pairs', 'ring']);
+    for (const { bins } of [pairs, ring]) {
+      const rate = bins.locks / bins.operations;
+      assert.ok(rate >= 1 && rate < 1.01, `${rate}`);
+      assert.ok(bins.own > bins.locks / 2, 'the lock goes from thread to thread');
+    }
   });
 });
