@@ -48,13 +48,21 @@ export function addSubject(name, flags) {
   OTHERS.set(name, flags.map(withWholePath));
 }
 
-/** Gives the other allocators what they may lack; before they are linked. */
-export async function completeOthers() {
+/**
+ * Gives the other allocators what they may lack; before they are linked.
+ *
+ * @param {string[]} [more] flags of the compiler, as the programs have them
+ */
+export async function completeOthers(more = []) {
   const lib = path.join(PROJECT, 'lib');
   for (const [name, flags] of OTHERS) {
     if (!flags.includes('-sMALLOC=none')) continue;
     const source = path.join(BENCH, 'fallback.c');
-    const object = await compile({ source, flags: [`-I${lib}`], inputs: filesOf(lib) });
+    const object = await compile({
+      source,
+      flags: [...more, `-I${lib}`],
+      inputs: filesOf(lib),
+    });
     if (!flags.includes(object)) OTHERS.set(name, [...flags, object]);
   }
 }

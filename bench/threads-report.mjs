@@ -103,13 +103,14 @@ const OPERATIONS = 100_000;
 function countsTable(results, variant, head, columns) {
   const { subjects } = results;
   const measured = results.data.transfers[variant];
-  const names = TITLED.filter((name) => measured[name]);
+  const names = THREADED.map(({ name }) => name).filter((name) => measured[name]);
   const rates = (name, subject) => {
     const result = measured[name][subject];
     if (!result || result.failed) return undefined;
     return columns.map((column) => (result[column] / result.operations) * OPERATIONS);
   };
-  const text = (figures) => figures.map((figure) => whole(figure)).join(' + ');
+  const text = (figures) =>
+    figures.map((figure) => Math.round(figure).toLocaleString('en')).join(' + ');
   const cell = (name, subject) => {
     const figures = rates(name, subject);
     return figures ? text(figures) : (REASONS[measured[name][subject]?.failed] ?? '–');
@@ -129,10 +130,6 @@ function countsTable(results, variant, head, columns) {
     ),
   ]);
 }
-
-const TITLED = THREADED.map(({ name }) => name);
-
-const whole = (value) => Math.round(value).toLocaleString('en');
 
 function transfers(results) {
   const per = `for ${OPERATIONS.toLocaleString('en')} operations`;

@@ -23,7 +23,7 @@ import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf } from './opt
 import { names, positive } from './options.mjs';
 import { list, step, versions, writeResults } from './run.mjs';
 import { threadReport, variantName } from './threads-report.mjs';
-import { PARTS, THREADED } from './workloads.mjs';
+import { PARTS, THREADED, THREADED_PROGRAMS } from './workloads.mjs';
 
 /** The stored reference run. */
 export const STORED_THREADS = path.join(PROJECT, 'bench', 'threads.json');
@@ -153,7 +153,7 @@ async function measure(values) {
   const threads = threadCounts(values);
 
   const emscripten = await ensureEmscripten();
-  await completeOthers();
+  await completeOthers(THREADED_PROGRAMS.threads.flags);
   const engines = await findEngines(values.engines.split(','));
   if (engines.length === 0) throw new UsageError('there is no engine to measure with');
   const workloads = chosen.length ? chosen : THREADED;

@@ -1,5 +1,6 @@
 // The benchmark with threads: what there is, how rounds are told apart that fall into two groups, and what its tables say.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { findEngines } from '../../bench/engines.mjs';
 import { measureTransfers } from '../../bench/measure.mjs';
@@ -9,7 +10,9 @@ import { readThreadReference, variantsOf } from '../../bench/threads.mjs';
 import { PARTS, THREADED, partOf } from '../../bench/workloads.mjs';
 import { ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { capture } from '../js/support.js';
-import { project } from '../support/emcc.js';
+import { project, temporaryFolder } from '../support/emcc.js';
+
+const folder = temporaryFolder('wasmalloc-threads-');
 
 /** Runs the command, and answers what it prints. */
 function runCommand(args, code = 0) {
@@ -149,6 +152,17 @@ describe('what threads cost each other', () => {
         );
       }
     }
+  });
+
+  it('is counted of an allocator that is given by its link flags', () => {
+    const output = path.join(folder, 'output.json');
+    const args = ['--only', 'pairs,transfers', '--threads', '2', '--allocators', 'bins'];
+    const text = runCommand([...args, '--with', 'mine=-sMALLOC=dlmalloc', '--output', output]);
+    const { transfers, subjects } = JSON.parse(readFileSync(output, 'utf8'));
+    assert.deepEqual(subjects, ['bins', 'dlmalloc', 'mine']);
+    const { mine, dlmalloc } = transfers[variantName(2)].pairs;
+    assert.deepEqual(mine, dlmalloc);
+    assert.match(text, /takings of a lock for 100,000 operations \| +bins \| dlmalloc \| +mine/);
   });
 
   it('has a taking of the lock for each operation where there is one lock', async () => {
