@@ -4,7 +4,8 @@ import { markdownTable } from 'markdown-table';
 import { PEERS } from './builds.mjs';
 import { hardenedBars } from './hardened.mjs';
 import { OURS, TITLES, number } from './report.mjs';
-import { meanWithout } from './share.mjs';
+import { Shares } from './share.mjs';
+import { PARTS, partOf } from './workloads.mjs';
 
 const SUBJECT = 'wasmalloc';
 
@@ -60,9 +61,56 @@ function worstSingle(results, tier, group) {
   );
 }
 
+/** The largest of the engines, of what follows from the shares of all programs. */
+function worstShare(shares, valueOf) {
+  return worst(
+    (shares?.engines ?? []).map((engine) => ({
+      value: valueOf(engine, shares.names(engine)),
+      note: engine,
+    })),
+  );
+}
+
+/** The programs' own time, and what the allocator takes of the whole. */
+function shareBars(shares) {
+  const bar = (what, must, goal, valueOf) => ({ what, must, goal, ...worstShare(shares, valueOf) });
+  const worstOwn = worst(
+    (shares?.engines ?? []).map((engine) => {
+      const { name, ratio } = shares.worstOwn(engine, shares.names(engine), SUBJECT) ?? {};
+      return { value: ratio, note: `${TITLES.get(name)}, ${engine}` };
+    }),
+  );
+  return [
+    bar("real programs' own time against the best peer's, mean", 1.03, 1, (engine, names) =>
+      shares.ownMean(engine, names, SUBJECT),
+    ),
+    {
+      what: "real programs' own time against the best peer's, worst",
+      must: 1.1,
+      goal: 1,
+      ...worstOwn,
+    },
+    ...PARTS.map((part) =>
+      bar(
+        `real programs, ${part}: not saved of what an allocator that takes no time would save against dlmalloc`,
+        0.5,
+        0.2,
+        (engine, names) =>
+          1 -
+          shares.saved(
+            engine,
+            names.filter((name) => partOf(name) === part),
+            SUBJECT,
+          ),
+      ),
+    ),
+  ];
+}
+
 /** @returns {Bar[]} every row of the table in docs/benchmarks.md */
 export function bars(results) {
   const { data } = results;
+  const shares = data.shares && new Shares(data.shares);
   const list = [];
   const add = (what, must, goal, { value, note } = {}) =>
     list.push({ what, must, goal, value, note });
@@ -83,11 +131,10 @@ export function bars(results) {
   );
   for (const peer of ['dlmalloc', 'mimalloc']) {
     const { value, note } = worstMean(results, 'default', 'programs', peer);
-    const least =
-      data.shares && `; an allocator that takes no time: ${figure(meanWithout(data.shares, peer))}`;
+    const { value: least } = worstShare(shares, (...all) => shares.meanWithout(...all, peer));
     add(`real programs, default flags, mean time against ${peer}`, 0.92, 0.84, {
       value,
-      note: note && `${note}${least ?? ''}`,
+      note: note && `${note}${least ? `; an allocator that takes no time: ${figure(least)}` : ''}`,
     });
   }
   add(
@@ -96,6 +143,8 @@ export function bars(results) {
     1,
     worstSingle(results, 'default', 'programs'),
   );
+
+  list.push(...shareBars(shares));
 
   const hasMemory = results.memoryNames.length > 0;
   const ratios = results.memoryNames.map((name) => ({

@@ -91,10 +91,20 @@ const LINK = [
   '-sABORTING_MALLOC=0',
 ];
 
+/** C's functions that an allocator consists of. */
+export const ALLOCATION = ['malloc', 'calloc', 'realloc', 'free', 'memalign', 'aligned_alloc'];
+ALLOCATION.push('posix_memalign');
+
 /** How a program is linked for what is to be measured. */
 const KINDS = {
   // As a user does.
   time: ['-O2', '-sMAXIMUM_MEMORY=2GB'],
+  // The same, with a list of the functions. A function with a single caller would become part of that, and a
+  // sample in it would look like the program's own: exported, it has two.
+  share: [
+    ...['-O2', '-sMAXIMUM_MEMORY=2GB', '--emit-symbol-map'],
+    ...ALLOCATION.map((name) => `-Wl,--export-if-defined=${name}`),
+  ],
   // Memory grows to what is asked for and no further. What an allocator asks for does not depend on
   // how well the program is optimized; -O1 links much faster.
   memory: ['-O1', '-sMAXIMUM_MEMORY=2GB', '-sINITIAL_HEAP=0', '-sMEMORY_GROWTH_LINEAR_STEP=65536'],
@@ -223,11 +233,11 @@ async function unitsOf({ units, source }) {
  *   `units` and `source` as in workloads.mjs; `flags` are those of the compiler that all its units need
  * @param {string} subject an allocator, of ours also with options of the port, as in `bins:trace=1`;
  *   `floor:KIND`; OVERWRITING; or 'count', which counts what is requested
- * @param {'time' | 'memory' | 'threads' | 'transfers' | 'worst'} kind what is to be measured
- * @param {string[]} [flags] more flags for the linker
- * @returns {Promise<string>} the module, made for `import`
+ * @param {'time' | 'share' | 'memory' | 'threads' | 'transfers' | 'worst'} kind what is to be measured
+ * @returns {Promise<string>} the module, made for `import`; for 'share', program.map and program.mjs.symbols
+ *   beside it say which function comes from where
  */
-export async function link(program, subject, kind, flags = []) {
+export async function link(program, subject, kind) {
   const probe = { source: path.join(BENCH, 'probe.c'), flags: program.flags };
   const own = await unitsOf(program);
   const units = [...own, probe];
@@ -244,7 +254,7 @@ export async function link(program, subject, kind, flags = []) {
     allocator = [allocatorFlag('wasmalloc')];
   }
   const objects = await Promise.all(units.map(compile));
-  const args = [...LINK, ...KINDS[kind], ...(program.link ?? []), ...flags];
+  const args = [...LINK, ...KINDS[kind], ...(program.link ?? [])];
   const { version } = findEmscripten();
   const instrumented = kind === 'transfers' ? fileDigest(INSTRUMENT) : '';
   const key = digest(
@@ -261,6 +271,7 @@ export async function link(program, subject, kind, flags = []) {
     const output = path.join(scratch, 'program.mjs');
     const all = [...args, ...allocator, ...objects, ...driver, '-o', output];
     if (kind === 'threads') all.push(await leastMemory(all));
+    if (kind === 'share') all.push(`-Wl,-Map=${path.join(scratch, 'program.map')}`);
     await emcc(all, { timeout: TIMEOUT });
     if (kind === 'transfers') {
       const module = path.join(scratch, 'program.wasm');

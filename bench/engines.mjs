@@ -1,7 +1,8 @@
 // The engines that run the benchmark: Node of two versions, each in V8's tiers, and Chromium.
 // Usage: import { findEngines } from './engines.mjs';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { PROJECT, onPath } from '../scripts/emscripten.mjs';
 import { run } from '../scripts/run.mjs';
@@ -20,6 +21,9 @@ const TIERS = {
   default: [],
 };
 
+/** Microseconds between two samples of a profile. A program runs for some hundred milliseconds. */
+const INTERVAL = 200;
+
 /**
  * Where jobs run.
  *
@@ -29,6 +33,8 @@ const TIERS = {
  * @property {string[]} tiers
  * @property {(tier: string, module: string, job: object, timeout?: number) =>
  *   Promise<object>} run what runJob() of runner.mjs returns
+ * @property {(module: string, job: object) => Promise<object>} [sample] the same in the default tier, and with
+ *   it `profile`, as V8's profiler has it; only Node has this
  * @property {() => Promise<void>} close
  */
 
@@ -38,19 +44,34 @@ async function nodeEngine(program) {
   const script = 'console.log(process.versions.node, process.versions.v8)';
   const [node, v8] = (await run(program, ['-e', script])).stdout.trim().split(' ');
   const runner = path.join(import.meta.dirname, 'node-runner.mjs');
+  const runJob = async (flags, module, job, timeout = TIMEOUT) => {
+    const args = [...flags, runner, module, JSON.stringify(job)];
+    // Where a build that records writes to.
+    const env = { WASMALLOC_TRACE: path.join(path.dirname(module), 'program.trace') };
+    try {
+      return JSON.parse((await run(program, args, { env, timeout })).stdout);
+    } catch (error) {
+      if (error.signal) return { failed: 'too slow' };
+      throw error;
+    }
+  };
   return {
     name: `node${Number.parseInt(node)}`,
     version: `Node ${node} (V8 ${v8})`,
     tiers: Object.keys(TIERS),
-    async run(tier, module, job, timeout = TIMEOUT) {
-      const args = [...TIERS[tier], runner, module, JSON.stringify(job)];
-      // Where a build that records writes to.
-      const env = { WASMALLOC_TRACE: path.join(path.dirname(module), 'program.trace') };
+    run: (tier, module, job, timeout) => runJob(TIERS[tier], module, job, timeout),
+    async sample(module, job) {
+      const folder = mkdtempSync(path.join(tmpdir(), 'wasmalloc-profile-'));
+      // Newer versions put small functions into their callers, and then a sample can't tell them apart.
+      const flags = ['--no-wasm-inlining', '--cpu-prof', `--cpu-prof-dir=${folder}`];
+      flags.push(`--cpu-prof-interval=${INTERVAL}`);
       try {
-        return JSON.parse((await run(program, args, { env, timeout })).stdout);
-      } catch (error) {
-        if (error.signal) return { failed: 'too slow' };
-        throw error;
+        const result = await runJob(flags, module, job);
+        if (result.failed) return result;
+        const [file] = readdirSync(folder);
+        return { ...result, profile: JSON.parse(readFileSync(path.join(folder, file), 'utf8')) };
+      } finally {
+        rmSync(folder, { recursive: true });
       }
     },
     async close() {},

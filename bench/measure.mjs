@@ -77,9 +77,28 @@ export async function prepare({ workloads, subjects }, kind, progress) {
 }
 
 /**
- * Times, in rounds: each round runs every workload with every allocator, in every tier of every
- * engine, the allocators of one workload one after the other, so that all meet the same moods of the
- * machine.
+ * The order of what is measured in rounds: each round runs everything with every allocator, the allocators one
+ * after the other, so that all meet the same moods of the machine.
+ *
+ * @template T
+ * @param {number} rounds
+ * @param {T[]} plan what a round runs
+ * @param {(item: T) => string[]} subjectsOf with which allocators
+ * @returns {Generator<{ round: number, item: T, subject: string }>}
+ */
+export function* interleaved(rounds, plan, subjectsOf) {
+  for (let round = 0; round < rounds; ++round)
+    for (const item of plan) {
+      const subjects = subjectsOf(item);
+      // Nobody always comes first.
+      const first = round % subjects.length;
+      for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)])
+        yield { round, item, subject };
+    }
+}
+
+/**
+ * Times, in rounds: every workload with every allocator, in every tier of every engine.
  *
  * @param {Selection} selection
  * @param {{ engines: object[], rounds: number, tiersOf: (engine: object, workload: object) =>
@@ -98,40 +117,38 @@ export async function measureTimes(selection, { engines, rounds, tiersOf, progre
       for (const tier of tiersOf(engine, workload)) plan.push({ engine, tier, workload });
   const jobs = rounds * plan.length * (selection.subjects.length + 1);
   let done = 0;
-  for (let round = 0; round < rounds; ++round) {
-    for (const { engine, tier, workload } of plan) {
-      const config = `${engine.name} ${workload.variant ?? tier}`;
-      const results = ((times[config] ??= {})[workload.name] ??= {});
-      const subjects = [...selection.subjects, ...(workload.floor ? ['floor'] : [])];
-      // Nobody always comes first.
-      const first = round % subjects.length;
-      for (const subject of [...subjects.slice(first), ...subjects.slice(0, first)]) {
-        progress(done++ / jobs, `round ${round + 1}: ${config}, ${workload.name}, ${subject}`);
-        const result = (results[subject] ??= { rounds: [] });
-        // Who is too slow in one engine is in the others.
-        result.failed ??= Object.values(times).some(
-          (other) => other[workload.name]?.[subject]?.failed === 'too slow',
-        )
-          ? 'too slow'
-          : undefined;
-        if (
-          result.failed ||
-          (round >= ROUNDS_WHEN_SLOW && isSlow(workload, result, results[reference]))
-        )
-          continue;
-        const module = await moduleFor(workload, subject, 'time');
-        const job = timeJob(selection, workload, subject);
-        const limit = workload.group === 'threads' ? THREADS_LIMIT : PROGRAM_LIMIT;
-        const measured = await engine.run(tier, module, job, limit);
-        if (measured.failed) result.failed = measured.failed;
-        else result.rounds.push(measured.time);
-        if (measured.ended) result.ended = measured.ended;
-        if (measured.output !== undefined) {
-          outputs[workload.name] ??= measured.output;
-          if (outputs[workload.name] !== measured.output)
-            throw new Error(`${workload.title} gives another output with ${subject} (${config})`);
-        }
-      }
+  const subjectsOf = ({ workload }) => [
+    ...selection.subjects,
+    ...(workload.floor ? ['floor'] : []),
+  ];
+  for (const { round, item, subject } of interleaved(rounds, plan, subjectsOf)) {
+    const { engine, tier, workload } = item;
+    const config = `${engine.name} ${workload.variant ?? tier}`;
+    const results = ((times[config] ??= {})[workload.name] ??= {});
+    progress(done++ / jobs, `round ${round + 1}: ${config}, ${workload.name}, ${subject}`);
+    const result = (results[subject] ??= { rounds: [] });
+    // Who is too slow in one engine is in the others.
+    result.failed ??= Object.values(times).some(
+      (other) => other[workload.name]?.[subject]?.failed === 'too slow',
+    )
+      ? 'too slow'
+      : undefined;
+    if (
+      result.failed ||
+      (round >= ROUNDS_WHEN_SLOW && isSlow(workload, result, results[reference]))
+    )
+      continue;
+    const module = await moduleFor(workload, subject, 'time');
+    const job = timeJob(selection, workload, subject);
+    const limit = workload.group === 'threads' ? THREADS_LIMIT : PROGRAM_LIMIT;
+    const measured = await engine.run(tier, module, job, limit);
+    if (measured.failed) result.failed = measured.failed;
+    else result.rounds.push(measured.time);
+    if (measured.ended) result.ended = measured.ended;
+    if (measured.output !== undefined) {
+      outputs[workload.name] ??= measured.output;
+      if (outputs[workload.name] !== measured.output)
+        throw new Error(`${workload.title} gives another output with ${subject} (${config})`);
     }
   }
   return times;
@@ -143,7 +160,8 @@ function isSlow({ group }, { ended, rounds }, reference) {
   return Math.min(...rounds) > SLOW * Math.min(...reference.rounds);
 }
 
-function timeJob({ scale }, workload, subject) {
+/** What an engine is asked to run for a time. */
+export function timeJob({ scale }, workload, subject) {
   const { group, name, args, threads } = workload;
   if (group === 'programs') return { kind: 'time', group, name, args };
   const cycle = workload.cycle ?? 1;

@@ -14,7 +14,7 @@ import { plot } from './plot.mjs';
 import { Results, countTable, memoryTable, programTable, sizeTable, table } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
 import { HARDENED_PARTS } from './hardened.mjs';
-import { shareTable } from './share.mjs';
+import { shareReport } from './share.mjs';
 import { STORED, STORED_PARTS } from './run.mjs';
 import { THREAD_PARTS } from './threads-report.mjs';
 import { STORED_THREADS } from './threads.mjs';
@@ -50,7 +50,7 @@ const PARTS = {
   grows: (results) => countTable(results, 'grows', 'calls of memory.grow'),
   size: (results) => sizeTable(results),
   worst: (results) => worstTable(results),
-  share: shareTable,
+  share: shareReport,
   ...HARDENED_PARTS,
 };
 

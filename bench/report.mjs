@@ -133,25 +133,31 @@ export function apart(names) {
 }
 
 /**
- * The rows of a table: those of *tune* and *judge* apart where there are any, each group with its mean.
+ * The rows of a table: those of *tune* and *judge* apart where there are any, each group with what sums it up.
  *
  * @param {string[]} names of workloads
  * @param {(name: string) => string[]} row
- * @param {(names: string[]) => string[]} mean
- * @param {string} [kind] of the mean
+ * @param {Record<string, (names: string[]) => string[]>} summaries by title
  * @returns {string[][]}
  */
-export function rowsWithMeans(names, row, mean, kind = 'geometric mean') {
-  const all = [`**${kind}**`, ...mean(names)];
+export function rowsWithSummaries(names, row, summaries) {
+  const summed = (part, ending = '') =>
+    Object.entries(summaries).map(([title, cells]) => [`**${title}${ending}**`, ...cells(part)]);
   const groups = apart(names);
-  if (groups.every(({ title }) => !PARTS.includes(title))) return [...names.map(row), all];
+  if (groups.every(({ title }) => !PARTS.includes(title)))
+    return [...names.map(row), ...summed(names)];
   return [
     ...groups.flatMap((group) => [
       ...group.names.map(row),
-      [`**${kind}, ${group.title}**`, ...mean(group.names)],
+      ...summed(group.names, `, ${group.title}`),
     ]),
-    ...(groups.length > 1 ? [all] : []),
+    ...(groups.length > 1 ? summed(names) : []),
   ];
+}
+
+/** The same with a single summary. */
+export function rowsWithMeans(names, row, mean, kind = 'geometric mean') {
+  return rowsWithSummaries(names, row, { [kind]: mean });
 }
 
 /**
@@ -184,7 +190,8 @@ export function learntByHeart(what, mean, names) {
   return `Gain of ${subject} over ${base}, ${what}: ${gains}${remark}`;
 }
 
-function percent(part) {
+export function percent(part) {
+  if (part === undefined || Number.isNaN(part)) return '–';
   return `${(part * 100).toFixed(1)} %`;
 }
 
@@ -220,9 +227,14 @@ export const REASONS = {
   stuck: 'stuck',
 };
 
+/** A time with its spread. */
+export function withSpread({ best, spread }) {
+  return `${number(best)} ±${Math.round(spread * 100)} %`;
+}
+
 /** A time and its spread; with threads the least of the rounds, their median and, where there are two, both modes. */
 function timeWithSpread({ best, spread, median, modes }, group) {
-  if (group !== 'threads') return `${number(best)} ±${Math.round(spread * 100)} %`;
+  if (group !== 'threads') return withSpread({ best, spread });
   return `${number(best)}, ${number(median)}${modes ? ` (${modes.map(number).join(' or ')})` : ''}`;
 }
 

@@ -13,7 +13,7 @@ import { barTable } from './bars.mjs';
 import { ALL_SUBJECTS, SUBJECTS, completeOthers } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import { HARDENED_PARTS, measureHardened } from './hardened.mjs';
-import { measureShares, shareTable } from './share.mjs';
+import { SHARE_ENGINES, SHARE_SUBJECTS, measureShares, shareReport } from './share.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
 import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf } from './options.mjs';
@@ -39,11 +39,11 @@ const GROUPS = {
 const WORKLOADS = [...GROUPS.small, ...PROGRAMS];
 const KINDS = ['time', 'memory', 'size', 'worst', 'hardened', 'share'];
 
+/** What is measured of the workloads that are chosen. */
+const OF_WORKLOADS = ['time', 'memory', 'share'];
+
 /** What can be stored alone, and under which name. */
 export const STORED_PARTS = { hardened: 'hardened', share: 'shares' };
-
-/** Shares of time are of the samples of all rounds. */
-const SHARE_ROUNDS = 3;
 
 export const HELP = `Usage: npm run bench [-- OPTIONS]
 
@@ -58,11 +58,13 @@ tier and as a user gets it, peak memory, code size; prints tables and which bars
                         ${PARTS.map((part) => `${part}: ${list(partsOf(part))}`).join('\n                        ')}
                       and what to measure: time, memory, size (code), worst (the slowest single call),
                       hardened (what that build costs), share (of the programs' time, the
-                      allocators')
-  --allocators NAME,… only these, and ${REFERENCE}, which all are compared with
+                      allocators', and their own against that with the best peer)
+  --allocators NAME,… only these, and ${REFERENCE}, which all are compared with; all unless told, and
+                      for shares ${SHARE_SUBJECTS.join(' ')}
                         ${ALL_SUBJECTS.join(' ')}
 ${WITH_HELP}
-  --engines NAME,…    of node, node22, node24, chromium; all but node22 unless told
+  --engines NAME,…    of node, node22, node24, node26, chromium; unless told node, node24 and
+                      chromium, and for shares ${SHARE_ENGINES.join(' and ')}
   --rounds N          7 unless told; 2 with --quick
   --output FILE       writes the results there (unless told: ${path.relative(PROJECT, LATEST)})
   --save              writes them to bench/results.json, the stored reference; with --only hardened
@@ -102,7 +104,7 @@ function choose(text = '', quick = false) {
       chosen.some((group) => GROUPS[group]?.includes(workload)) ||
       (chosen.length === 0 && !(quick && workload.source)),
   );
-  const runs = asked.filter((kind) => kind === 'time' || kind === 'memory');
+  const runs = asked.filter((kind) => OF_WORKLOADS.includes(kind));
   if (runs.length === 0 && (chosen.length > 0 || asked.length === 0)) runs.push('time', 'memory');
   const rest =
     asked.length === 0 && chosen.length === 0
@@ -180,8 +182,14 @@ export async function measure(values) {
   await completeOthers();
   if (workloads.some(({ source }) => source)) await ensureSources();
   const engineNames = values.engines?.split(',') ?? (values.quick ? ['node'] : undefined);
-  const engines = await findEngines(engineNames);
-  if (engines.length === 0) throw new UsageError('there is no engine to measure with');
+  const isShareOnly = [...kinds].every((kind) => kind === 'share');
+  const engines = isShareOnly ? [] : await findEngines(engineNames);
+  const sampled = kinds.has('share')
+    ? await findEngines(engineNames?.filter((name) => name !== 'chromium') ?? SHARE_ENGINES)
+    : [];
+  if (engines.length + sampled.length === 0)
+    throw new UsageError('there is no engine to measure with');
+  const sharing = [...SHARE_SUBJECTS, ...others];
   const selection = { workloads, subjects, scale: values.quick ? 0.5 : 1 };
   const timed = { ...selection, workloads: workloads.filter(({ passes }) => passes !== 0) };
   const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
@@ -225,17 +233,20 @@ export async function measure(values) {
         return found;
       });
     }
-    const hasParts = !(values.quick && complete);
-    if (kinds.has('share') && hasParts)
-      data.shares = await step("the allocators' time", (progress) =>
-        measureShares({ rounds: Math.min(rounds, SHARE_ROUNDS), progress }),
+    const programs = workloads.filter((workload) => PROGRAMS.includes(workload));
+    if (sampled.length > 0 && programs.length > 0)
+      data.shares = await step("the allocators' and the programs' own time", (progress) =>
+        measureShares(
+          { workloads: programs, subjects: values.allocators ? subjects : sharing },
+          { engines: sampled, rounds, progress },
+        ),
       );
-    if (kinds.has('hardened') && hasParts) {
+    if (kinds.has('hardened') && !(values.quick && complete)) {
       const { scale } = selection;
       data.hardened = await measureHardened({ engine: engines[0], rounds, scale, step });
     }
   } finally {
-    for (const engine of engines) await engine.close();
+    for (const engine of [...engines, ...sampled]) await engine.close();
   }
   return data;
 }
@@ -258,7 +269,8 @@ export function report(data) {
   }
   if (data.worst) parts.push('## slowest call', worstTable(results));
   if (data.sizes) parts.push('## code size', sizeTable(results));
-  if (data.shares) parts.push("## the allocators' time", shareTable(results));
+  if (data.shares)
+    parts.push("## the allocators' and the programs' own time", shareReport(results));
   if (data.hardened)
     parts.push('## hardened', ...Object.values(HARDENED_PARTS).map((part) => part(results)));
   parts.push('## the five', fiveTable(results), '## bars', barTable(results));

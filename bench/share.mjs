@@ -1,126 +1,224 @@
-// How much of the real programs' time is the allocator's: what nobody could save more of.
-// Usage: import { measureShares, shareTable, meanWithout } from './share.mjs';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// Divides the real programs' time into the allocator's, of which nobody could save more, and the programs' own, which
+// depends on where blocks lie.
+// Usage: import { measureShares, Shares, shareReport } from './share.mjs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { run } from '../scripts/run.mjs';
-import { PEERS, link } from './builds.mjs';
-import { TITLES, number, table } from './report.mjs';
-import { geometricMean } from './statistics.mjs';
-import { PROGRAMS, WORST_PROGRAM } from './workloads.mjs';
+import { ALL_SUBJECTS, PEERS } from './builds.mjs';
+import { interleaved, moduleFor, prepare, timeJob } from './measure.mjs';
+import { allocatorFunctions, divide } from './profile.mjs';
+import { REASONS, REFERENCE, TITLES } from './report.mjs';
+import { number, percent, rowsWithSummaries, table, withSpread } from './report.mjs';
+import { areEqual, geometricMean, summary } from './statistics.mjs';
+import { PROGRAMS } from './workloads.mjs';
 
-const SUBJECTS = ['bins', 'wasmalloc', ...PEERS];
+/** Who is measured unless told. The other three of ours take minutes for some of the programs. */
+export const SHARE_SUBJECTS = ['bins', 'wasmalloc', ...PEERS];
 
-/** Microseconds between two samples. A program runs for some hundred milliseconds. */
-const INTERVAL = 200;
+/** In which Nodes: growing memory is slow in one and fast in the other. */
+export const SHARE_ENGINES = ['node', 'node26'];
 
-const RUNNER = path.join(import.meta.dirname, 'node-runner.mjs');
-
-/** What every module has, and no allocator. */
-const BARE_PROGRAM = {
-  name: 'bare',
-  units: [],
-  link: ['--no-entry', '-sEXPORTED_FUNCTIONS=_probe_heap_used'],
-};
-
-/** A program whose functions' names are in a file of their own: its code is as without it. */
-async function linkWithNames(program, subject) {
-  const module = await link(program, subject, 'time', ['--emit-symbol-map']);
-  const symbols = readFileSync(`${module}.symbols`, 'utf8');
-  return {
-    module,
-    names: new Map(
-      symbols
-        .trim()
-        .split('\n')
-        .map((line) => line.split(':')),
-    ),
-  };
-}
-
-/** The names of an allocator's functions. */
-async function namesOf(subject) {
-  const [all, bare] = await Promise.all(
-    [WORST_PROGRAM, BARE_PROGRAM].map((program) => linkWithNames(program, subject)),
-  );
-  const others = new Set(bare.names.values());
-  return new Set([...all.names.values()].filter((name) => !others.has(name)));
-}
-
-/** Counts the samples of a program's run in a profile, and those of them that are in certain functions. */
-function count({ nodes }, isCounted) {
-  const byId = new Map(nodes.map((node) => [node.id, node]));
-  const totals = { all: 0, counted: 0 };
-  const visit = ({ hitCount, callFrame, children = [] }) => {
-    totals.all += hitCount;
-    if (isCounted(callFrame.functionName)) totals.counted += hitCount;
-    for (const child of children) visit(byId.get(child));
-  };
-  for (const node of nodes) if (node.callFrame.functionName === 'callMain') visit(node);
-  return totals;
-}
-
-/** The part of a program's time that is spent in the allocator's own functions. */
-async function shareOf({ name, args }, { module, names }, allocator, rounds) {
-  const isAllocator = (functionName) =>
-    allocator.has(names.get(/^wasm-function\[(\d+)\]$/.exec(functionName)?.[1]) ?? functionName);
-  const job = JSON.stringify({ kind: 'time', group: 'programs', name, args });
-  const folder = mkdtempSync(path.join(tmpdir(), 'wasmalloc-share-'));
-  try {
-    const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`, `--cpu-prof-interval=${INTERVAL}`];
-    for (let round = 0; round < rounds; ++round)
-      await run(process.execPath, [...flags, RUNNER, module, job]);
-    const profiles = readdirSync(folder).map((file) =>
-      count(JSON.parse(readFileSync(path.join(folder, file), 'utf8')), isAllocator),
-    );
-    const sum = (what) => profiles.reduce((total, profile) => total + profile[what], 0);
-    return sum('counted') / sum('all');
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+/** The numbers of the allocator's functions in a module that was linked for this. */
+function functionsOf(module) {
+  const read = (file) => readFileSync(path.join(path.dirname(module), file), 'utf8');
+  return allocatorFunctions(read('program.map'), read('program.mjs.symbols'));
 }
 
 /**
- * Samples the real programs where a program is in its time.
+ * Samples where the real programs spend their time, in rounds.
  *
- * @param {{ rounds: number, progress: Function, programs?: object[] }} options
- * @returns {Promise<Record<string, Record<string, number>>>} by program and allocator: the part, 0 to 1, of the time
- *   from the start of `main` to its end that the allocator's own functions take. Copying, and what the processor
- *   waits for because of where blocks lie, are the program's.
+ * @param {{ workloads: object[], subjects: string[] }} selection programs, and names of allocators
+ * @param {{ engines: object[], rounds: number, progress: Function }} options
+ * @returns {Promise<object>} what is stored as JSON: `times` by engine, program and allocator, `{ own, allocator,
+ *   failed? }`, milliseconds of each round; and how they were measured
  */
-export async function measureShares({ rounds, progress, programs = PROGRAMS }) {
-  const shares = {};
+export async function measureShares(selection, { engines, rounds, progress }) {
+  const { workloads, subjects } = selection;
+  await prepare(selection, 'share', (part, what) => progress(0, what));
+  const plan = engines.flatMap((engine) => workloads.map((program) => ({ engine, program })));
+  const times = {};
+  const jobs = rounds * plan.length * subjects.length;
   let done = 0;
-  for (const subject of SUBJECTS) {
-    const allocator = await namesOf(subject);
-    for (const program of programs) {
-      progress(done++ / (SUBJECTS.length * programs.length), `${program.name}, ${subject}`);
-      const named = await linkWithNames(program, subject);
-      (shares[program.name] ??= {})[subject] = await shareOf(program, named, allocator, rounds);
+  for (const { round, item, subject } of interleaved(rounds, plan, () => subjects)) {
+    const { engine, program } = item;
+    progress(done++ / jobs, `round ${round + 1}: ${engine.name}, ${program.name}, ${subject}`);
+    const all = ((times[engine.name] ??= {})[program.name] ??= {});
+    const result = (all[subject] ??= { own: [], allocator: [] });
+    if (result.failed) continue;
+    const module = await moduleFor(program, subject, 'share');
+    const { failed, profile } = await engine.sample(module, timeJob(selection, program, subject));
+    if (failed) {
+      result.failed = failed;
+      continue;
     }
+    const { own, allocator } = divide(profile, functionsOf(module));
+    result.own.push(own);
+    result.allocator.push(allocator);
   }
-  return shares;
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    engines: Object.fromEntries(engines.map(({ name, version }) => [name, version])),
+    rounds,
+    subjects,
+    times,
+  };
 }
 
-/** The mean time, against what it takes with an allocator, with one that takes no time. */
-export function meanWithout(shares, subject) {
-  return geometricMean(Object.values(shares).map((program) => 1 - program[subject]));
+const sum = (list) => list.reduce((total, value) => total + value, 0);
+
+/** What was measured, and what follows from it. */
+export class Shares {
+  /** @param {object} data what `measureShares` has answered */
+  constructor(data) {
+    this.data = data;
+  }
+
+  get engines() {
+    return Object.keys(this.data.times);
+  }
+
+  /** The allocators, in the usual order. */
+  get subjects() {
+    return ALL_SUBJECTS.filter((name) => this.data.subjects.includes(name));
+  }
+
+  /** The programs that were measured. */
+  names(engine) {
+    return PROGRAMS.map(({ name }) => name).filter((name) => this.data.times[engine][name]);
+  }
+
+  /** The rounds of a program with an allocator; undefined where there are none, or it has failed. */
+  rounds(engine, name, subject) {
+    const result = this.data.times[engine][name][subject];
+    return result?.own.length && !result.failed ? result : undefined;
+  }
+
+  /** `{ best, spread }` of the program's own time. */
+  own(engine, name, subject) {
+    const rounds = this.rounds(engine, name, subject);
+    return rounds && summary(rounds.own);
+  }
+
+  /** The least of it that there is with a peer. */
+  leastOwn(engine, name) {
+    const known = PEERS.flatMap((peer) => this.own(engine, name, peer) ?? []);
+    return known.toSorted((a, b) => a.best - b.best)[0];
+  }
+
+  /** Its ratio to that: 1 when it is inside the spread; undefined without both. */
+  ownRatio(engine, name, subject) {
+    const [own, least] = [this.own(engine, name, subject), this.leastOwn(engine, name)];
+    if (!own || !least) return undefined;
+    return areEqual(own, least) ? 1 : own.best / least.best;
+  }
+
+  /** The geometric mean of the ratios of the measured minima. */
+  ownMean(engine, names, subject) {
+    return geometricMean(
+      names.flatMap((name) => {
+        const [own, least] = [this.own(engine, name, subject), this.leastOwn(engine, name)];
+        return own && least ? [own.best / least.best] : [];
+      }),
+    );
+  }
+
+  /** The program with the largest ratio, `{ name, ratio }`. */
+  worstOwn(engine, names, subject) {
+    const ratios = names.flatMap((name) => {
+      const ratio = this.ownRatio(engine, name, subject);
+      return ratio === undefined ? [] : [{ name, ratio }];
+    });
+    return ratios.toSorted((a, b) => b.ratio - a.ratio)[0];
+  }
+
+  /** The allocator's part of the time, 0 to 1, of all rounds together. */
+  share(engine, name, subject) {
+    const rounds = this.rounds(engine, name, subject);
+    if (!rounds) return undefined;
+    const allocator = sum(rounds.allocator);
+    return allocator / (allocator + sum(rounds.own));
+  }
+
+  /** The mean time, against what it takes with an allocator, with one that takes no time. */
+  meanWithout(engine, names, subject = REFERENCE) {
+    const shares = names.map((name) => this.share(engine, name, subject));
+    return geometricMean(shares.flatMap((share) => (share === undefined ? [] : [1 - share])));
+  }
+
+  /** The mean time, the program's own and the allocator's, against that with dlmalloc. */
+  timeMean(engine, names, subject) {
+    const best = (name, each) => {
+      const rounds = this.rounds(engine, name, each);
+      return rounds && summary(rounds.own.map((own, i) => own + rounds.allocator[i])).best;
+    };
+    return geometricMean(
+      names.flatMap((name) => {
+        const [a, b] = [best(name, subject), best(name, REFERENCE)];
+        return a && b ? [a / b] : [];
+      }),
+    );
+  }
+
+  /** Of what an allocator that takes no time would save against dlmalloc, the part that this one saves. */
+  saved(engine, names, subject) {
+    return (1 - this.timeMean(engine, names, subject)) / (1 - this.meanWithout(engine, names));
+  }
 }
 
-/** @returns {string} the table for people */
-export function shareTable({ data: { shares } }) {
-  const percent = (part) => `${number(part * 100)} %`;
-  const [first] = Object.values(shares);
-  const subjects = SUBJECTS.filter((name) => name in first);
-  return table([
-    ["the allocator's part of the time", ...subjects],
-    ...Object.entries(shares).map(([name, program]) => [
-      TITLES.get(name),
-      ...subjects.map((subject) => percent(program[subject])),
-    ]),
-    [
-      '**mean time with one that takes none**',
-      ...subjects.map((subject) => number(meanWithout(shares, subject))),
-    ],
+/** A table of all programs in an engine, by what stands in a cell and what sums up some. */
+function shareTable(shares, engine, title, cell, summaries = {}) {
+  const { subjects } = shares;
+  const row = (name) => [
+    TITLES.get(name),
+    ...subjects.map((subject) => {
+      const failed = shares.data.times[engine][name][subject]?.failed;
+      return failed ? (REASONS[failed] ?? 'failed') : cell(name, subject);
+    }),
+  ];
+  const cells = Object.entries(summaries).map(([what, value]) => [
+    what,
+    (names) => subjects.map((subject) => value(names, subject)),
   ]);
+  return table([
+    [title, ...subjects],
+    ...rowsWithSummaries(shares.names(engine), row, Object.fromEntries(cells)),
+  ]);
+}
+
+/** @returns {string} the tables for people, of each engine */
+export function shareReport({ data }) {
+  const shares = new Shares(data.shares);
+  return shares.engines
+    .flatMap((engine) => [
+      `${shares.data.engines[engine]}:`,
+      shareTable(
+        shares,
+        engine,
+        "the program's own time against a peer's least",
+        (name, subject) => {
+          const ratio = shares.ownRatio(engine, name, subject);
+          return ratio === 1 ? '=' : number(ratio);
+        },
+        {
+          'geometric mean': (names, subject) => number(shares.ownMean(engine, names, subject)),
+          worst: (names, subject) => number(shares.worstOwn(engine, names, subject)?.ratio),
+        },
+      ),
+      shareTable(
+        shares,
+        engine,
+        "the allocator's part of the time",
+        (name, subject) => percent(shares.share(engine, name, subject)),
+        {
+          'mean time with one that takes none': (names, subject) =>
+            number(shares.meanWithout(engine, names, subject)),
+          'saved of what that would save against dlmalloc': (names, subject) =>
+            percent(shares.saved(engine, names, subject)),
+        },
+      ),
+      shareTable(shares, engine, "the program's own time, ms", (name, subject) => {
+        const own = shares.own(engine, name, subject);
+        return own ? withSpread(own) : '–';
+      }),
+    ])
+    .join('\n\n');
 }
