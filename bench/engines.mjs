@@ -1,4 +1,4 @@
-// The engines that run the benchmark: Node of two versions, each in V8's tiers, and Chromium.
+// The engines that run the benchmark: Node of several versions, each in V8's tiers, and Chromium.
 // Usage: import { findEngines } from './engines.mjs';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';

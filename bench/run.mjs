@@ -104,6 +104,8 @@ function choose(text = '', quick = false) {
       chosen.some((group) => GROUPS[group]?.includes(workload)) ||
       (chosen.length === 0 && !(quick && workload.source)),
   );
+  if (asked.includes('share') && !workloads.some(({ group }) => group === 'programs'))
+    throw new UsageError('--only share is of programs, and none is named');
   const runs = asked.filter((kind) => OF_WORKLOADS.includes(kind));
   if (runs.length === 0 && (chosen.length > 0 || asked.length === 0)) runs.push('time', 'memory');
   const rest =
@@ -234,7 +236,7 @@ export async function measure(values) {
       });
     }
     const programs = workloads.filter((workload) => PROGRAMS.includes(workload));
-    if (sampled.length > 0 && programs.length > 0)
+    if (sampled.length > 0)
       data.shares = await step("the allocators' and the programs' own time", (progress) =>
         measureShares(
           { workloads: programs, subjects: values.allocators ? subjects : sharing },

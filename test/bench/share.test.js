@@ -10,7 +10,8 @@ import { bars } from '../../bench/bars.mjs';
 import { SHARE_SUBJECTS, Shares, measureShares, shareReport } from '../../bench/share.mjs';
 import { PARTS, PROGRAMS } from '../../bench/workloads.mjs';
 import { ensureEmscripten } from '../../scripts/emscripten.mjs';
-import { testAll } from '../support/emcc.js';
+import { capture } from '../js/support.js';
+import { project, testAll } from '../support/emcc.js';
 
 /** As wasm-ld writes it. */
 const MAP = `    Addr      Off     Size Out     In      Symbol
@@ -206,6 +207,13 @@ describe("a program's own time", () => {
   it('is measured in rounds in which each allocator comes first in turn', () => {
     const order = [...interleaved(3, ['lua'], () => ['a', 'b'])].map(({ subject }) => subject);
     assert.deepEqual(order, ['a', 'b', 'b', 'a', 'a', 'b']);
+  });
+
+  it('takes no command line that names no program', () => {
+    const script = path.join(project, 'bench', 'run.mjs');
+    const { status, stderr } = capture(process.execPath, [script, '--only', 'share,churn']);
+    assert.equal(status, 2);
+    assert.match(stderr, /^bench: --only share is of programs, and none is named\n$/);
   });
 
   // Lua is linked five times for it.
