@@ -41,27 +41,23 @@ export function allocatorFunctions(map, symbols) {
 }
 
 /**
- * Divides the time from the start of main to its end. What an allocator's function calls is the allocator's: copying
+ * Divides the samples from the start of main to its end. What an allocator's function calls is the allocator's: copying
  * by realloc, zeroing by calloc, sbrk, the growth of memory in JavaScript. All else is the program's own, JavaScript
  * that it calls included. What the engine does beside both, compilation and the like, is neither's.
  *
- * @param {{ nodes: object[], samples: number[], timeDeltas: number[] }} profile V8's
+ * @param {{ nodes: object[] }} profile V8's
  * @param {Set<number>} functions the allocator's
- * @returns {{ own: number, allocator: number }} milliseconds
+ * @returns {{ own: number, allocator: number }} numbers of samples
  */
-export function divide({ nodes, samples, timeDeltas }, functions) {
-  const byId = new Map(nodes.map((node) => [node.id, { ...node, time: 0 }]));
-  // By the clock and not by their number: a sampler that comes late takes fewer samples, and a program that is
-  // disturbed must not look faster for it.
-  for (const [i, id] of samples.entries()) byId.get(id).time += timeDeltas[i];
-  const times = { own: 0, allocator: 0 };
-  const visit = ({ callFrame, time, children = [] }, caller) => {
+export function divide({ nodes }, functions) {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const samples = { own: 0, allocator: 0 };
+  const visit = ({ callFrame, hitCount, children = [] }, caller) => {
     const [, index] = /^wasm-function\[(\d+)\]$/.exec(callFrame.functionName) ?? [];
     const whose = functions.has(Number(index)) ? 'allocator' : caller;
-    times[whose] += time;
+    samples[whose] += hitCount;
     for (const child of children) visit(byId.get(child), whose);
   };
-  for (const node of byId.values())
-    if (node.callFrame.functionName === 'callMain') visit(node, 'own');
-  return { own: times.own / 1000, allocator: times.allocator / 1000 };
+  for (const node of nodes) if (node.callFrame.functionName === 'callMain') visit(node, 'own');
+  return samples;
 }

@@ -28,8 +28,9 @@ function functionsOf(module) {
  *
  * @param {{ workloads: object[], subjects: string[] }} selection programs, and names of allocators
  * @param {{ engines: object[], rounds: number, progress: Function }} options
- * @returns {Promise<object>} what is stored as JSON: `times` by engine, program and allocator, `{ own, allocator,
- *   failed? }`, milliseconds of each round; and how they were measured
+ * @returns {Promise<object>} what is stored as JSON: `times` by engine, program and allocator, `{ rounds, own,
+ *   allocator, failed? }`, the milliseconds of each round, and how many samples of all are whose; and how they were
+ *   measured
  */
 export async function measureShares(selection, { engines, rounds, progress }) {
   const { workloads, subjects } = selection;
@@ -42,17 +43,18 @@ export async function measureShares(selection, { engines, rounds, progress }) {
     const { engine, program } = item;
     progress(done++ / jobs, `round ${round + 1}: ${engine.name}, ${program.name}, ${subject}`);
     const all = ((times[engine.name] ??= {})[program.name] ??= {});
-    const result = (all[subject] ??= { own: [], allocator: [] });
+    const result = (all[subject] ??= { rounds: [], own: 0, allocator: 0 });
     if (result.failed) continue;
     const module = await moduleFor(program, subject, 'share');
-    const { failed, profile } = await engine.sample(module, timeJob(selection, program, subject));
-    if (failed) {
-      result.failed = failed;
+    const measured = await engine.sample(module, timeJob(selection, program, subject));
+    if (measured.failed) {
+      result.failed = measured.failed;
       continue;
     }
-    const { own, allocator } = divide(profile, functionsOf(module));
-    result.own.push(own);
-    result.allocator.push(allocator);
+    const { own, allocator } = divide(measured.profile, functionsOf(module));
+    result.rounds.push(measured.time);
+    result.own += own;
+    result.allocator += allocator;
   }
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -62,8 +64,6 @@ export async function measureShares(selection, { engines, rounds, progress }) {
     times,
   };
 }
-
-const sum = (list) => list.reduce((total, value) => total + value, 0);
 
 /** What was measured, and what follows from it. */
 export class Shares {
@@ -86,16 +86,28 @@ export class Shares {
     return PROGRAMS.map(({ name }) => name).filter((name) => this.data.times[engine][name]);
   }
 
-  /** The rounds of a program with an allocator; undefined where there are none, or it has failed. */
-  rounds(engine, name, subject) {
+  /** What was measured of a program with an allocator; undefined where that is nothing, or it has failed. */
+  measured(engine, name, subject) {
     const result = this.data.times[engine][name][subject];
-    return result?.own.length && !result.failed ? result : undefined;
+    return result?.rounds.length && !result.failed ? result : undefined;
   }
 
-  /** `{ best, spread }` of the program's own time. */
+  /** `{ best, spread }` of a program's time, its own and the allocator's. */
+  time(engine, name, subject) {
+    const measured = this.measured(engine, name, subject);
+    return measured && summary(measured.rounds);
+  }
+
+  /** The allocator's part of it, 0 to 1. */
+  share(engine, name, subject) {
+    const measured = this.measured(engine, name, subject);
+    return measured && measured.allocator / (measured.allocator + measured.own);
+  }
+
+  /** `{ best, spread }` of the rest. The samples of one round are too few to divide each by its own. */
   own(engine, name, subject) {
-    const rounds = this.rounds(engine, name, subject);
-    return rounds && summary(rounds.own);
+    const time = this.time(engine, name, subject);
+    return time && { ...time, best: time.best * (1 - this.share(engine, name, subject)) };
   }
 
   /** The least of it that there is with a peer. */
@@ -130,30 +142,18 @@ export class Shares {
     return ratios.toSorted((a, b) => b.ratio - a.ratio)[0];
   }
 
-  /** The allocator's part of the time, 0 to 1, of all rounds together. */
-  share(engine, name, subject) {
-    const rounds = this.rounds(engine, name, subject);
-    if (!rounds) return undefined;
-    const allocator = sum(rounds.allocator);
-    return allocator / (allocator + sum(rounds.own));
-  }
-
   /** The mean time, against what it takes with an allocator, with one that takes no time. */
   meanWithout(engine, names, subject = REFERENCE) {
     const shares = names.map((name) => this.share(engine, name, subject));
     return geometricMean(shares.flatMap((share) => (share === undefined ? [] : [1 - share])));
   }
 
-  /** The mean time, the program's own and the allocator's, against that with dlmalloc. */
+  /** The mean time against that with dlmalloc. */
   timeMean(engine, names, subject) {
-    const best = (name, each) => {
-      const rounds = this.rounds(engine, name, each);
-      return rounds && summary(rounds.own.map((own, i) => own + rounds.allocator[i])).best;
-    };
     return geometricMean(
       names.flatMap((name) => {
-        const [a, b] = [best(name, subject), best(name, REFERENCE)];
-        return a && b ? [a / b] : [];
+        const [a, b] = [subject, REFERENCE].map((each) => this.time(engine, name, each));
+        return a && b ? [a.best / b.best] : [];
       }),
     );
   }

@@ -61,21 +61,17 @@ describe("the allocator's functions in a program", () => {
   });
 });
 
-/** A profile as V8 writes it, of a tree of `[name, milliseconds, …children]`. */
+/** A profile as V8 writes it, of a tree of `[name, samples, …children]`. */
 function profileOf(tree) {
   const nodes = [];
-  const samples = [];
-  const timeDeltas = [];
-  const add = ([functionName, time, ...children]) => {
-    const node = { id: nodes.length + 1, callFrame: { functionName } };
+  const add = ([functionName, hitCount, ...children]) => {
+    const node = { id: nodes.length + 1, callFrame: { functionName }, hitCount };
     nodes.push(node);
-    samples.push(node.id);
-    timeDeltas.push(time * 1000);
     if (children.length) node.children = children.map(add);
     return node.id;
   };
   add(tree);
-  return { nodes, samples, timeDeltas };
+  return { nodes };
 }
 
 describe("a program's time", () => {
@@ -108,17 +104,14 @@ describe("a program's time", () => {
   });
 });
 
-/** Programs of both parts, whose time with allocators is given as rounds of `[own, allocator]`. */
+/** Programs of both parts, whose time with allocators is given as `[samples of the allocator's in a hundred, …rounds]`. */
 function sharesOf(...programs) {
   const names = PARTS.map((part) => PROGRAMS.find((program) => program.part === part).name);
-  const columns = (rounds) => ({
-    own: rounds.map(([own]) => own),
-    allocator: rounds.map(([, allocator]) => allocator),
-  });
+  const measured = ([allocator, ...rounds]) => ({ rounds, own: 100 - allocator, allocator });
   const node20 = Object.fromEntries(
     programs.map((program, i) => [
       names[i],
-      Object.fromEntries(Object.entries(program).map(([name, rounds]) => [name, columns(rounds)])),
+      Object.fromEntries(Object.entries(program).map(([name, times]) => [name, measured(times)])),
     ]),
   );
   const [first] = programs;
@@ -130,46 +123,38 @@ describe("a program's own time", () => {
   const near = (value, expected) => assert.ok(Math.abs(value - expected) < 1e-9, `${value}`);
   const { shares, names, data } = sharesOf(
     {
-      wasmalloc: [
-        [120, 5],
-        [110, 5],
-        [110, 5],
-      ],
-      dlmalloc: [
-        [101, 100],
-        [100, 100],
-        [100, 100],
-      ],
-      emmalloc: [[110, 20]],
-      bins: [[50, 10]],
+      wasmalloc: [0, 120, 110, 110],
+      dlmalloc: [50, 202, 200, 200],
+      emmalloc: [20, 150],
+      bins: [0, 50],
     },
-    { wasmalloc: [[60, 30]], dlmalloc: [[80, 20]], emmalloc: [[60.1, 20]], bins: [[30, 30]] },
+    { wasmalloc: [25, 90], dlmalloc: [20, 100], emmalloc: [25, 90.1], bins: [50, 60] },
   );
   const [tune, judge] = names;
 
   it('is compared with the least over the objects of a peer', () => {
     near(shares.ownRatio('node20', tune, 'wasmalloc'), 1.1);
     near(shares.ownRatio('node20', tune, 'dlmalloc'), 1);
-    near(shares.ownRatio('node20', judge, 'bins'), 30 / 60.1);
+    near(shares.ownRatio('node20', judge, 'bins'), 30 / (90.1 * 0.75));
     // Within the spread.
     assert.equal(shares.ownRatio('node20', judge, 'wasmalloc'), 1);
   });
 
   it('has a mean of what was measured and a worst of what is beyond the spread', () => {
-    near(shares.ownMean('node20', names, 'wasmalloc') ** 2, (1.1 * 60) / 60.1);
+    near(shares.ownMean('node20', names, 'wasmalloc') ** 2, (1.1 * 90) / 90.1);
     const { name, ratio } = shares.worstOwn('node20', names, 'wasmalloc');
     assert.equal(name, tune);
     near(ratio, 1.1);
   });
 
   it('leaves the part that an allocator without any cost would save', () => {
-    near(shares.share('node20', tune, 'dlmalloc'), 300 / 601);
+    near(shares.share('node20', tune, 'dlmalloc'), 0.5);
     near(shares.meanWithout('node20', [judge]), 0.8);
-    near(shares.meanWithout('node20', names) ** 2, (301 / 601) * 0.8);
+    near(shares.meanWithout('node20', names) ** 2, 0.5 * 0.8);
   });
 
   it('and its allocator save a part of that', () => {
-    // 90 ms instead of 100, and 80 can be saved at most.
+    // 90 ms instead of 100, and 80 with an allocator that takes none.
     near(shares.saved('node20', [judge], 'wasmalloc'), 0.5);
     near(shares.saved('node20', [judge], 'dlmalloc'), 0);
     near(shares.saved('node20', [judge], 'bins'), 2);
@@ -186,7 +171,7 @@ describe("a program's own time", () => {
         'saved of what that would save against dlmalloc',
       ])
         assert.ok(report.includes(`| **${title}, ${part}**`), `${title}, ${part}`);
-    assert.match(report, /worst, tune\*\* +\| +0\.50 \| +1\.10 \| +1\.00 \| +1\.10 \|/);
+    assert.match(report, /worst, tune\*\* +\| +0\.50 \| +1\.10 \| +1\.00 \| +1\.20 \|/);
     assert.match(report, /saved .*, judge\*\* +\| 200\.0 % \| +50\.0 % \| +0\.0 % \|/);
     const measured = bars(new Results({ subjects: data.subjects, shares: data }));
     const worst = measured.find(({ what }) => what.includes('own time') && what.includes('worst'));
@@ -198,7 +183,7 @@ describe("a program's own time", () => {
   it('is not measured with an allocator that fails, and the tables say so', () => {
     const failed = { ...data, subjects: [...data.subjects, 'mimalloc'] };
     for (const program of Object.values(failed.times.node20))
-      program.mimalloc = { own: [1], allocator: [1], failed: 'out of memory' };
+      program.mimalloc = { rounds: [1], own: 1, allocator: 1, failed: 'out of memory' };
     assert.equal(new Shares(failed).ownRatio('node20', tune, 'mimalloc'), undefined);
     near(new Shares(failed).ownRatio('node20', tune, 'wasmalloc'), 1.1);
     assert.match(shareReport({ data: { shares: failed } }), /no memory/);
