@@ -104,10 +104,17 @@ export class Shares {
     return measured && measured.allocator / (measured.allocator + measured.own);
   }
 
-  /** `{ best, spread }` of the rest. The samples of one round are too few to divide each by its own. */
+  /**
+   * `{ best, spread }` of the rest. The samples of one round are too few to divide each by its own; and how well
+   * those of all tell the part, by their standard error, counts for the spread.
+   */
   own(engine, name, subject) {
-    const time = this.time(engine, name, subject);
-    return time && { ...time, best: time.best * (1 - this.share(engine, name, subject)) };
+    const measured = this.measured(engine, name, subject);
+    if (!measured) return undefined;
+    const { best, spread } = this.time(engine, name, subject);
+    const part = 1 - this.share(engine, name, subject);
+    const error = Math.sqrt((1 - part) / part / (measured.own + measured.allocator));
+    return { best: best * part, spread: spread + error };
   }
 
   /** The least of it that there is with a peer. */

@@ -104,10 +104,14 @@ describe("a program's time", () => {
   });
 });
 
-/** Programs of both parts, whose time with allocators is given as `[samples of the allocator's in a hundred, …rounds]`. */
+/** Programs of both parts, whose time with allocators is given as `[percent of the samples, …rounds]`. */
 function sharesOf(...programs) {
   const names = PARTS.map((part) => PROGRAMS.find((program) => program.part === part).name);
-  const measured = ([allocator, ...rounds]) => ({ rounds, own: 100 - allocator, allocator });
+  const measured = ([percent, ...rounds]) => ({
+    rounds,
+    own: (100 - percent) * 1e4,
+    allocator: percent * 1e4,
+  });
   const node20 = Object.fromEntries(
     programs.map((program, i) => [
       names[i],
@@ -138,6 +142,14 @@ describe("a program's own time", () => {
     near(shares.ownRatio('node20', judge, 'bins'), 30 / (90.1 * 0.75));
     // Within the spread.
     assert.equal(shares.ownRatio('node20', judge, 'wasmalloc'), 1);
+  });
+
+  it('is known less well by fewer samples', () => {
+    const few = structuredClone(data);
+    Object.assign(few.times.node20[judge].bins, { own: 50, allocator: 50 });
+    near(new Shares(few).own('node20', judge, 'bins').spread, 0.01 + 0.1);
+    near(shares.own('node20', judge, 'bins').spread, 0.01 + 0.001);
+    assert.equal(new Shares(few).own('node20', judge, 'bins').best, 30);
   });
 
   it('has a mean of what was measured and a worst of what is beyond the spread', () => {
