@@ -91,9 +91,8 @@ const LINK = [
   '-sABORTING_MALLOC=0',
 ];
 
-/** C's functions that an allocator consists of. */
-export const ALLOCATION = ['malloc', 'calloc', 'realloc', 'free', 'memalign', 'aligned_alloc'];
-ALLOCATION.push('posix_memalign');
+/** C's functions that every allocator has, and that programs call all the time. */
+export const ALLOCATION = ['malloc', 'calloc', 'realloc', 'free'];
 
 /** How a program is linked for what is to be measured. */
 const KINDS = {

@@ -2,12 +2,15 @@
 // Usage: import { allocatorFunctions, divide } from './profile.mjs';
 import { ALLOCATION } from './builds.mjs';
 
+/** And those that may be in a file of their own. */
+const ALIGNED = ['memalign', 'aligned_alloc', 'posix_memalign'];
+
 /** C++'s functions are a library's that calls malloc, unless an allocator brings its own. */
 const OPERATOR = /^operator (new|delete)\b/;
 
 /**
  * Which functions of a module are the allocator's: all of the object file that defines malloc, or another of
- * {@link ALLOCATION}, and C++'s operators new and delete. What these call need not be known.
+ * C's functions, and C++'s operators new and delete. What these call need not be known.
  *
  * An allocator's functions have names of all kinds, and a program may have a `resize` of its own: names that are
  * not unique in the program are left out. Those that a program calls are unique, or it could not be linked.
@@ -26,7 +29,9 @@ export function allocatorFunctions(map, symbols) {
     if (inFile) file = inFile;
     else if (indent.length >= 17) filesOf.set(text, (filesOf.get(text) ?? new Set()).add(file));
   }
-  const files = new Set(ALLOCATION.flatMap((name) => [...(filesOf.get(name) ?? [])]));
+  const files = new Set(
+    [...ALLOCATION, ...ALIGNED].flatMap((name) => [...(filesOf.get(name) ?? [])]),
+  );
   const isAllocators = (name) => {
     const [first, another] = filesOf.get(name) ?? [];
     return OPERATOR.test(name) || (files.has(first) && !another);
