@@ -122,7 +122,7 @@ ALWAYS_INLINED static void free_list_put(struct free_block *block, size_t size,
         bins.bin[bin] = block;
       return;
     }
-    free_list_remove(old);
+    remove_from(old_bin, old);
   }
   struct free_block *first = bins.bin[bin];
   set_link(&block->previous, NULL);

@@ -369,7 +369,7 @@ export const MUTANTS = [
       '      if (next)\n        set_link(&next->previous, block);\n',
       '',
     ],
-    ['a block that changes its bin stays in the old one', '    free_list_remove(old);\n', ''],
+    ['a block that changes its bin stays in the old one', '    remove_from(old_bin, old);\n', ''],
     [
       'the first of a bin will do whatever its size',
       'if (block && get_head((struct block *)block) >= size)',

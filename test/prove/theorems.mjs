@@ -232,7 +232,7 @@ export const THEOREMS = [
   ),
   slow(
     ofBins('lists_resize', 'a block of another size moves to the list of its bin', [
-      fault('4_bins.c', '    free_list_remove(old);\n', ''),
+      fault('4_bins.c', '    remove_from(old_bin, old);\n', ''),
     ]),
   ),
   slow(
