@@ -42,6 +42,9 @@ const KINDS = ['time', 'memory', 'size', 'worst', 'hardened', 'share'];
 /** What is measured of the workloads that are chosen. */
 const OF_WORKLOADS = ['time', 'memory', 'share'];
 
+/** The part of each small workload that a quick run has. */
+const QUICK_SCALE = 0.25;
+
 /** What can be stored alone, and under which name. */
 export const STORED_PARTS = { hardened: 'hardened', share: 'shares' };
 
@@ -50,8 +53,9 @@ export const HELP = `Usage: npm run bench [-- OPTIONS]
 Measures the five allocators of wasmalloc and Emscripten's own: time in V8's optimizing and baseline
 tier and as a user gets it, peak memory, code size; prints tables and which bars are passed.
 
-  --quick             fewer rounds and operations, this Node and the normal build only, and of the
-                      programs those whose sources need not be fetched: within five minutes
+  --quick             fewer rounds and operations, this Node and the normal build only, of the
+                      programs those whose sources need not be fetched, and these with the
+                      allocators that are told for shares: within five minutes once all is linked
   --only NAME,…       what to run: small, programs, tune or judge (a part of those), or by name
                         ${list(SMALL)}
                         ${list(EXTRA)}
@@ -153,6 +157,16 @@ export async function step(title, work) {
   return result;
 }
 
+/** Does the same with some selections, one after the other, and puts together what comes of it. */
+async function inParts(title, selections, work) {
+  const all = {};
+  for (const part of selections.filter(({ workloads }) => workloads.length > 0)) {
+    const results = await step(title, (progress) => work(part, progress));
+    for (const [key, value] of Object.entries(results)) all[key] = { ...all[key], ...value };
+  }
+  return all;
+}
+
 /** Writes what a run has measured, formatted as the stored references are. */
 export async function writeResults(file, data) {
   const options = { ...(await resolveConfig(STORED)), parser: 'json' };
@@ -191,9 +205,19 @@ export async function measure(values) {
     : [];
   if (engines.length + sampled.length === 0)
     throw new UsageError('there is no engine to measure with');
-  const sharing = [...SHARE_SUBJECTS, ...others];
-  const selection = { workloads, subjects, scale: values.quick ? 0.5 : 1 };
-  const timed = { ...selection, workloads: workloads.filter(({ passes }) => passes !== 0) };
+  const selection = { workloads, subjects, scale: values.quick ? QUICK_SCALE : 1 };
+  const programs = workloads.filter((workload) => PROGRAMS.includes(workload));
+  const sampling = {
+    ...selection,
+    workloads: programs,
+    subjects: values.allocators ? subjects : [...SHARE_SUBJECTS, ...others],
+  };
+  const rest = workloads.filter((workload) => !programs.includes(workload));
+  const selections = values.quick ? [{ ...selection, workloads: rest }, sampling] : [selection];
+  const timed = selections.map((each) => ({
+    ...each,
+    workloads: each.workloads.filter(({ passes }) => passes !== 0),
+  }));
   const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
   Object.assign(data, { complete: complete && !values.allocators && others.length === 0 });
   Object.assign(data, { versions: versions(emscripten, engines, PACKAGES), subjects });
@@ -201,23 +225,24 @@ export async function measure(values) {
   try {
     if (kinds.has('time') || kinds.has('memory')) {
       await step('building', async (progress) => {
-        if (kinds.has('time')) await prepare(timed, 'time', progress);
-        if (kinds.has('memory')) await prepare(selection, 'memory', progress);
+        for (const part of kinds.has('time') ? timed : []) await prepare(part, 'time', progress);
+        for (const part of kinds.has('memory') ? selections : [])
+          await prepare(part, 'memory', progress);
       });
     }
     if (kinds.has('size'))
       data.sizes = await step('code size', (progress) => measureSizes(subjects, progress));
     if (kinds.has('memory'))
-      data.memory = await step('memory', (progress) =>
-        measureMemory(selection, {
+      data.memory = await inParts('memory', selections, (part, progress) =>
+        measureMemory(part, {
           engine: engines[0],
           limit: values.quick ? 5000 : undefined,
           progress,
         }),
       );
     if (kinds.has('time'))
-      data.times = await step('times', (progress) =>
-        measureTimes(timed, {
+      data.times = await inParts('times', timed, (part, progress) =>
+        measureTimes(part, {
           engines,
           rounds,
           progress,
@@ -235,13 +260,9 @@ export async function measure(values) {
         return found;
       });
     }
-    const programs = workloads.filter((workload) => PROGRAMS.includes(workload));
     if (sampled.length > 0)
       data.shares = await step("the allocators' and the programs' own time", (progress) =>
-        measureShares(
-          { workloads: programs, subjects: values.allocators ? subjects : sharing },
-          { engines: sampled, rounds, progress },
-        ),
+        measureShares(sampling, { engines: sampled, rounds, progress }),
       );
     if (kinds.has('hardened') && !(values.quick && complete)) {
       const { scale } = selection;
