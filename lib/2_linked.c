@@ -207,7 +207,8 @@ static void *allocate_aligned_block(size_t alignment, size_t bytes) {
     insert((struct free_block *)block, skipped);
     block = aligned;
   }
-  return resize_block(block_payload(block), bytes);
+  resize_block(block_payload(block), bytes); /* what it cannot cut off stays */
+  return block_payload(block);
 }
 
 static void *heap_allocate_aligned(size_t alignment, size_t bytes) {

@@ -77,6 +77,14 @@ static void *interface_allocate(size_t bytes) {
   return FUNCTION(malloc)(bytes);
 }
 
+static inline int interface_error(void) {
+  return errno;
+}
+
+static inline void interface_set_error(int error) {
+  errno = error;
+}
+
 static void interface_release(void *payload) {
   FUNCTION(free)(payload);
 }

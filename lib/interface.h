@@ -1,7 +1,7 @@
 /*
  * What both interfaces share: the lock around an allocator's functions, and realloc.
  *
- * An interface includes its allocator first, then this, and defines the two functions below.
+ * An interface includes its allocator first, then this, and defines the functions below.
  */
 #ifndef WASMALLOC_INTERFACE_H
 #define WASMALLOC_INTERFACE_H
@@ -12,6 +12,16 @@
 /* From the interface: its function that allocates, which takes the lock. NULL where there is no memory. The other one,
  * interface_release(), is declared in allocator.h. */
 static void *interface_allocate(size_t bytes);
+
+/* From the interface: what its functions have last told of an error, errno in C, and a way to put that back. A realloc
+ * that finds room after all has told nothing. */
+static inline int interface_error(void);
+static inline void interface_set_error(int error);
+
+/* An allocator that knows of nothing of the kind. */
+#ifndef BLOCKS_SLIDE
+#define BLOCKS_SLIDE false
+#endif
 
 /* For the functions that an allocator may take the lock in itself (allocator.h). */
 static inline void lock_around(void) {
@@ -35,17 +45,16 @@ static inline size_t payload_size(const void *payload) {
 }
 
 /* realloc: gives the payload another size, where it is, or else in another block, to which it is copied up to the smaller
- * of both sizes. NULL, and the block is as it was, if there is no memory. (Where only the second try finds room, malloc has
- * set errno meanwhile: for a function that succeeds the standards leave that open.) */
+ * of both sizes. NULL, and the block is as it was, if there is no memory. */
 static inline void *resize_or_move(void *payload, size_t bytes) {
   void *resized = heap_resize(payload, bytes);
   if (resized)
     return resized;
+  int error = BLOCKS_SLIDE ? interface_error() : 0;
   void *moved = interface_allocate(bytes);
   if (!moved) {
-#if defined(BLOCKS_SLIDE) && BLOCKS_SLIDE
-    moved = heap_resize(payload, bytes); /* once more (allocator.h) */
-#endif
+    if (BLOCKS_SLIDE && (moved = heap_resize(payload, bytes))) /* once more (allocator.h) */
+      interface_set_error(error);
     return moved;
   }
   /* The copying needs no lock: both blocks are the caller's. */

@@ -38,6 +38,15 @@ static void *interface_allocate(size_t bytes) {
   return word_alloc(bytes / WORD_SIZE);
 }
 
+/* A result of 0 says it all. */
+static inline int interface_error(void) {
+  return 0;
+}
+
+static inline void interface_set_error(int error) {
+  (void)error;
+}
+
 static void interface_release(void *payload) {
   word_dealloc(payload);
 }
