@@ -53,9 +53,9 @@ export const HELP = `Usage: npm run bench [-- OPTIONS]
 Measures the five allocators of wasmalloc and Emscripten's own: time in V8's optimizing and baseline
 tier and as a user gets it, peak memory, code size; prints tables and which bars are passed.
 
-  --quick             fewer rounds and operations, this Node and the normal build only, of the
-                      programs those whose sources need not be fetched, and these with the
-                      allocators that are told for shares: within five minutes once all is linked
+  --quick             fewer rounds, operations and allocators, this Node and the normal build only,
+                      and of the programs those whose sources need not be fetched: within five
+                      minutes once all is linked
   --only NAME,…       what to run: small, programs, tune or judge (a part of those), or by name
                         ${list(SMALL)}
                         ${list(EXTRA)}
@@ -64,7 +64,7 @@ tier and as a user gets it, peak memory, code size; prints tables and which bars
                       hardened (what that build costs), share (of the programs' time, the
                       allocators', and their own against that with the best peer)
   --allocators NAME,… only these, and ${REFERENCE}, which all are compared with; all unless told, and
-                      for shares ${SHARE_SUBJECTS.join(' ')}
+                      for shares and quick runs ${SHARE_SUBJECTS.join(' ')}
                         ${ALL_SUBJECTS.join(' ')}
 ${WITH_HELP}
   --engines NAME,…    of node, node22, node24, node26, chromium; unless told node, node24 and
@@ -157,16 +157,6 @@ export async function step(title, work) {
   return result;
 }
 
-/** Does the same with some selections, one after the other, and puts together what comes of it. */
-async function inParts(title, selections, work) {
-  const all = {};
-  for (const part of selections.filter(({ workloads }) => workloads.length > 0)) {
-    const results = await step(title, (progress) => work(part, progress));
-    for (const [key, value] of Object.entries(results)) all[key] = { ...all[key], ...value };
-  }
-  return all;
-}
-
 /** Writes what a run has measured, formatted as the stored references are. */
 export async function writeResults(file, data) {
   const options = { ...(await resolveConfig(STORED)), parser: 'json' };
@@ -189,7 +179,8 @@ export function readReference() {
 export async function measure(values) {
   const { workloads, kinds, complete } = choose(values.only, values.quick);
   const others = addOthers(values.with);
-  const wanted = names(values.allocators ?? SUBJECTS.join(), ALL_SUBJECTS, 'allocator');
+  const usual = values.quick ? SHARE_SUBJECTS : SUBJECTS;
+  const wanted = names(values.allocators ?? usual.join(), ALL_SUBJECTS, 'allocator');
   wanted.push(REFERENCE, ...others);
   const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
   const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
@@ -206,18 +197,12 @@ export async function measure(values) {
   if (engines.length + sampled.length === 0)
     throw new UsageError('there is no engine to measure with');
   const selection = { workloads, subjects, scale: values.quick ? QUICK_SCALE : 1 };
-  const programs = workloads.filter((workload) => PROGRAMS.includes(workload));
+  const timed = { ...selection, workloads: workloads.filter(({ passes }) => passes !== 0) };
   const sampling = {
     ...selection,
-    workloads: programs,
+    workloads: workloads.filter((workload) => PROGRAMS.includes(workload)),
     subjects: values.allocators ? subjects : [...SHARE_SUBJECTS, ...others],
   };
-  const rest = workloads.filter((workload) => !programs.includes(workload));
-  const selections = values.quick ? [{ ...selection, workloads: rest }, sampling] : [selection];
-  const timed = selections.map((each) => ({
-    ...each,
-    workloads: each.workloads.filter(({ passes }) => passes !== 0),
-  }));
   const data = { date: new Date().toISOString().slice(0, 10), quick: values.quick, rounds };
   Object.assign(data, { complete: complete && !values.allocators && others.length === 0 });
   Object.assign(data, { versions: versions(emscripten, engines, PACKAGES), subjects });
@@ -225,24 +210,23 @@ export async function measure(values) {
   try {
     if (kinds.has('time') || kinds.has('memory')) {
       await step('building', async (progress) => {
-        for (const part of kinds.has('time') ? timed : []) await prepare(part, 'time', progress);
-        for (const part of kinds.has('memory') ? selections : [])
-          await prepare(part, 'memory', progress);
+        if (kinds.has('time')) await prepare(timed, 'time', progress);
+        if (kinds.has('memory')) await prepare(selection, 'memory', progress);
       });
     }
     if (kinds.has('size'))
       data.sizes = await step('code size', (progress) => measureSizes(subjects, progress));
     if (kinds.has('memory'))
-      data.memory = await inParts('memory', selections, (part, progress) =>
-        measureMemory(part, {
+      data.memory = await step('memory', (progress) =>
+        measureMemory(selection, {
           engine: engines[0],
           limit: values.quick ? 5000 : undefined,
           progress,
         }),
       );
     if (kinds.has('time'))
-      data.times = await inParts('times', timed, (part, progress) =>
-        measureTimes(part, {
+      data.times = await step('times', (progress) =>
+        measureTimes(timed, {
           engines,
           rounds,
           progress,

@@ -11,7 +11,7 @@ import { number, percent, rowsWithSummaries, table, withSpread } from './report.
 import { areEqual, geometricMean, summary } from './statistics.mjs';
 import { PROGRAMS } from './workloads.mjs';
 
-/** With whom programs are measured unless told. The other three of ours take minutes for some of them. */
+/** Who is measured unless told, for this and in quick runs. The other three of ours take minutes for some programs. */
 export const SHARE_SUBJECTS = ['bins', 'wasmalloc', ...PEERS];
 
 /** In which Nodes: growing memory is slow in one and fast in the other. */
