@@ -28,7 +28,14 @@ import {
 } from './builds.mjs';
 import { GENERATED, generate } from './generate.mjs';
 import { TraceResults, traceReport } from './memory-report.mjs';
-import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf, names } from './options.mjs';
+import {
+  UsageError,
+  WITH_HELP,
+  WITH_OPTION,
+  chooseSubjects,
+  exitCodeOf,
+  names,
+} from './options.mjs';
 import { heapAtPeak } from './reasons.mjs';
 import { recordedProgram } from './record.mjs';
 import { REFERENCE } from './report.mjs';
@@ -224,11 +231,8 @@ async function explain(results, subject, progress) {
  * @returns {Promise<object>} what is stored as JSON
  */
 export async function measure(values) {
-  const others = addOthers(values.with);
+  const { subjects } = chooseSubjects(values, { usual: SUBJECTS, known: replayable });
   const traces = choose(values.only, values.quick);
-  const wanted = names(values.allocators ?? SUBJECTS.join(), replayable(), 'allocator');
-  wanted.push(REFERENCE, ...others);
-  const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
   const emscripten = await ensureEmscripten();
   await completeOthers();
   await build();

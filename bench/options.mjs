@@ -1,6 +1,7 @@
 // What the commands' options have in common.
-// Usage: import { UsageError, names, positive, WITH_OPTION, addOthers } from './options.mjs';
-import { addSubject } from './builds.mjs';
+// Usage: import { UsageError, names, positive, WITH_OPTION, chooseSubjects } from './options.mjs';
+import { ALL_SUBJECTS, addSubject } from './builds.mjs';
+import { REFERENCE } from './report.mjs';
 
 /** The command line is wrong. */
 export class UsageError extends Error {}
@@ -50,4 +51,20 @@ export function addOthers(wishes) {
     }
     return name;
   });
+}
+
+/**
+ * The allocators that a command measures: those of --allocators or the usual ones, the reference, and those of --with,
+ * which it makes known.
+ *
+ * @param {object} values of the options
+ * @param {{ usual: string[], known: () => string[] }} names those that are measured unless told; and those there are
+ *   by then, of which those of --with may be
+ * @returns {{ subjects: string[], others: string[] }} all of them in the usual order, and those of --with
+ */
+export function chooseSubjects(values, { usual, known }) {
+  const others = addOthers(values.with);
+  const wanted = names(values.allocators ?? usual.join(), known(), 'allocator');
+  wanted.push(REFERENCE, ...others);
+  return { subjects: ALL_SUBJECTS.filter((name) => wanted.includes(name)), others };
 }

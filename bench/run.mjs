@@ -16,7 +16,7 @@ import { HARDENED_PARTS, measureHardened } from './hardened.mjs';
 import { SHARE_ENGINES, SHARE_SUBJECTS, measureShares, shareReport } from './share.mjs';
 import { measureMemory, measureSizes, measureTimes, prepare } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
-import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf } from './options.mjs';
+import { UsageError, WITH_HELP, WITH_OPTION, chooseSubjects, exitCodeOf } from './options.mjs';
 import { names, positive } from './options.mjs';
 import { REFERENCE, Results, countTable, memoryTable, sizeTable } from './report.mjs';
 import { timeRatioTable, timeTable, worstTable } from './report.mjs';
@@ -178,11 +178,8 @@ export function readReference() {
  */
 export async function measure(values) {
   const { workloads, kinds, complete } = choose(values.only, values.quick);
-  const others = addOthers(values.with);
   const usual = values.quick ? SHARE_SUBJECTS : SUBJECTS;
-  const wanted = names(values.allocators ?? usual.join(), ALL_SUBJECTS, 'allocator');
-  wanted.push(REFERENCE, ...others);
-  const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
+  const { subjects, others } = chooseSubjects(values, { usual, known: () => ALL_SUBJECTS });
   const rounds = positive(values.rounds ?? (values.quick ? '2' : '7'), '--rounds');
 
   const emscripten = await ensureEmscripten();

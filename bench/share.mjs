@@ -37,6 +37,7 @@ export async function measureShares(selection, { engines, rounds, progress }) {
   await prepare(selection, 'share', (part, what) => progress(0, what));
   const plan = engines.flatMap((engine) => workloads.map((program) => ({ engine, program })));
   const times = {};
+  const functions = new Map(); // the allocator's, by module
   const jobs = rounds * plan.length * subjects.length;
   let done = 0;
   for (const { round, item, subject } of interleaved(rounds, plan, () => subjects)) {
@@ -51,7 +52,8 @@ export async function measureShares(selection, { engines, rounds, progress }) {
       result.failed = measured.failed;
       continue;
     }
-    const { own, allocator } = divide(measured.profile, functionsOf(module));
+    if (!functions.has(module)) functions.set(module, functionsOf(module));
+    const { own, allocator } = divide(measured.profile, functions.get(module));
     result.rounds.push(measured.time);
     result.own += own;
     result.allocator += allocator;

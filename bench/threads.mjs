@@ -7,7 +7,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { pathToFileURL } from 'node:url';
 import { PROJECT, ensureEmscripten } from '../scripts/emscripten.mjs';
-import { ALL_SUBJECTS, SUBJECTS, completeOthers } from './builds.mjs';
+import { SUBJECTS, completeOthers } from './builds.mjs';
 import { findEngines } from './engines.mjs';
 import {
   measureSizes,
@@ -19,7 +19,7 @@ import {
 } from './measure.mjs';
 import { progressBar } from '../js/progress.js';
 import { REFERENCE } from './report.mjs';
-import { UsageError, WITH_HELP, WITH_OPTION, addOthers, exitCodeOf } from './options.mjs';
+import { UsageError, WITH_HELP, WITH_OPTION, chooseSubjects, exitCodeOf } from './options.mjs';
 import { names, positive } from './options.mjs';
 import { list, step, versions, writeResults } from './run.mjs';
 import { threadReport, variantName } from './threads-report.mjs';
@@ -66,7 +66,7 @@ memory, code size, and what a build with threads costs a program with one; count
 lines and takings of locks, which are the same on every machine; prints tables and which bars are
 passed. Takes about an hour.
 
-  --quick             within two minutes: ${QUICK_THREADS.join(' and ')} threads, one round, fewer operations, and unless
+  --quick             within three minutes: ${QUICK_THREADS.join(' and ')} threads, one round, fewer operations, and unless
                       told ${QUICK_SUBJECTS.join(', ')}
   --rounds N          7 unless told
   --threads N,…       numbers of threads, ${THREADS.join(',')} unless told; all threads of a run share the same work
@@ -144,11 +144,10 @@ async function measure(values) {
   // Who names workloads does not ask for the size of code.
   const usual = chosen.length ? KINDS.filter((kind) => kind !== 'size') : KINDS;
   const kinds = asked.length ? asked : usual;
-  const others = addOthers(values.with);
-  const usualSubjects = values.quick ? QUICK_SUBJECTS : SUBJECTS;
-  const wanted = names(values.allocators ?? usualSubjects.join(), SUBJECTS, 'allocator');
-  wanted.push(REFERENCE, ...others);
-  const subjects = ALL_SUBJECTS.filter((name) => wanted.includes(name));
+  const { subjects } = chooseSubjects(values, {
+    usual: values.quick ? QUICK_SUBJECTS : SUBJECTS,
+    known: () => SUBJECTS,
+  });
   const rounds = positive(values.rounds ?? (values.quick ? '1' : '7'), '--rounds');
   const threads = threadCounts(values);
 

@@ -387,12 +387,7 @@ static void *heap_resize(void *payload, size_t bytes) {
   size_t old = heap_payload_size(payload);
   if (is_object(block))
     return bytes <= old ? payload : NULL;
-  void *surplus = NULL;
-  heap_lock();
-  payload = resize_block(block, bytes, &surplus);
-  heap_unlock();
-  release_surplus(surplus);
-  return payload;
+  return resize_locked(resize_block, payload, bytes);
 }
 
 static bool heap_trim(size_t keep) {

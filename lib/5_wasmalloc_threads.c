@@ -402,12 +402,7 @@ static void *heap_resize(void *payload, size_t bytes) {
     /* To move within the cache is cheaper than to take the lock only to find out that there is no room. */
     return NULL;
   }
-  void *surplus = NULL;
-  heap_lock();
-  payload = resize_block(block, sufficient, &surplus);
-  heap_unlock();
-  release_surplus(surplus);
-  return payload;
+  return resize_locked(resize_block, payload, sufficient);
 }
 
 static bool heap_trim(size_t keep) {

@@ -422,6 +422,17 @@ SOMETIMES_UNUSED static inline void release_surplus(void *surplus) {
     interface_release(surplus);
 }
 
+/* The contract's heap_resize(), of tags_resize() or of what an allocator makes of it. */
+ALWAYS_INLINED static void *resize_locked(void *(*resize)(void *, size_t, void **), void *payload,
+                                          size_t bytes) {
+  void *surplus = NULL;
+  heap_lock();
+  payload = resize(payload, bytes, &surplus);
+  heap_unlock();
+  release_surplus(surplus);
+  return payload;
+}
+
 /* The contract's heap_allocate_aligned(). */
 SOMETIMES_UNUSED static void *allocate_aligned_locked(size_t alignment, size_t bytes) {
   void *surplus = NULL;

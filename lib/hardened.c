@@ -426,12 +426,7 @@ RARE static void *resize_sealed(void *payload, size_t bytes, void **surplus) {
 }
 
 SOMETIMES_UNUSED static void *heap_resize(void *payload, size_t bytes) {
-  void *surplus = NULL;
-  heap_lock();
-  payload = resize_sealed(payload, bytes, &surplus);
-  heap_unlock();
-  release_surplus(surplus);
-  return payload;
+  return resize_locked(resize_sealed, payload, bytes);
 }
 
 static size_t heap_payload_size(const void *payload) {

@@ -18,7 +18,7 @@ static void *interface_allocate(size_t bytes);
 static inline int interface_error(void);
 static inline void interface_set_error(int error);
 
-/* An allocator that knows of nothing of the kind. */
+/* In an allocator without boundary tags no block slides. */
 #ifndef BLOCKS_SLIDE
 #define BLOCKS_SLIDE false
 #endif

@@ -85,11 +85,11 @@ RARE static size_t release_list(struct deferred **list, size_t count) {
 /* heap_resize() of a block. Where the block behind is in the way, it may only be deferred. A large block that has to
  * move clears up a little: where a lot is put aside that nobody asks for any more, it would else move again and again,
  * from one gap to the next larger. */
-static inline void *resize_block(struct block *block, size_t bytes, void **surplus) {
+static inline void *resize_block(void *payload, size_t bytes, void **surplus) {
   struct block *tried = NULL;
-  void *payload;
-  while (!(payload = tags_resize(block_payload(block), bytes, surplus))) {
-    struct block *next = block_next(block);
+  void *resized;
+  while (!(resized = tags_resize(payload, bytes, surplus))) {
+    struct block *next = block_next(payload_block(payload));
     if (next == tried || !release_where_deferred(next)) {
       if (bytes >= WORTH_CLEARING)
         free_list_reclaim(false);
@@ -97,7 +97,7 @@ static inline void *resize_block(struct block *block, size_t bytes, void **surpl
     }
     tried = next; /* it is still there, but may be free now */
   }
-  return payload;
+  return resized;
 }
 
 /* Checks a list of up to `most` deferred blocks of the class with an index: NULL or what is broken. */

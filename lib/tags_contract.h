@@ -21,12 +21,7 @@ static void *heap_allocate_aligned(size_t alignment, size_t bytes) {
 }
 
 static void *heap_resize(void *payload, size_t bytes) {
-  void *surplus = NULL;
-  heap_lock();
-  payload = tags_resize(payload, bytes, &surplus);
-  heap_unlock();
-  release_surplus(surplus);
-  return payload;
+  return resize_locked(tags_resize, payload, bytes);
 }
 
 static inline void heap_release(void *payload) {

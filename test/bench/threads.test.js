@@ -11,6 +11,7 @@ import { PARTS, THREADED, partOf } from '../../bench/workloads.mjs';
 import { ensureEmscripten } from '../../scripts/emscripten.mjs';
 import { capture } from '../js/support.js';
 import { project, temporaryFolder } from '../support/emcc.js';
+import { ensureReference } from './support.js';
 
 const folder = temporaryFolder('wasmalloc-threads-');
 
@@ -135,11 +136,10 @@ describe('what threads cost each other', () => {
   });
 
   it('is that of the reference with an allocator of Emscripten, and no worse with ours', async function () {
-    const { transfers, versions } = readThreadReference();
-    const { version } = await ensureEmscripten();
-    if (version !== versions.emscripten) this.skip();
+    const reference = readThreadReference();
+    await ensureReference(this, reference);
     const counts = await countedWith(2, ['wasmalloc', 'dlmalloc']);
-    const stored = transfers[variantName(2)];
+    const stored = reference.transfers[variantName(2)];
     for (const [name, results] of Object.entries(counts)) {
       assert.deepEqual(results.dlmalloc, stored[name].dlmalloc, name);
       const [now, before] = [results, stored[name]].map(({ wasmalloc }) => wasmalloc);
